@@ -1,0 +1,30 @@
+"""DARK for MMPose: distribution-aware encoding and decoding of heatmaps.
+
+Importing the package is light. The registered parts, which know MMPose, load
+on first use (PEP 562); :mod:`mmpose_dark.functional` works where no mm*
+package is installed.
+"""
+from importlib import import_module
+
+from .version import __version__
+
+#: public name -> the module that defines it
+_PARTS = {
+    'DarkHeatmap': '.codecs',
+    'functional': '.functional',
+}
+
+__all__ = ['__version__', *_PARTS]
+
+
+def __getattr__(name):
+    if name not in _PARTS:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    module = import_module(_PARTS[name], __name__)
+    value = module if name == 'functional' else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,261 @@
+"""The codec: what a user of MMPose puts into a config."""
+from typing import List, Optional, Tuple
+
+import numpy as np
+
+from . import _compat
+
+_compat.install()
+
+from mmpose.codecs.base import BaseKeypointCodec  # noqa: E402
+from mmpose.registry import KEYPOINT_CODECS  # noqa: E402
+
+from . import functional as F  # noqa: E402, N812
+from .functional._checks import (check_blur_kernel_size,  # noqa: E402
+                                 check_choice, check_sigma, check_size)
+
+@KEYPOINT_CODECS.register_module()
+class DarkHeatmap(BaseKeypointCodec):
+    r"""Represent keypoints as heatmaps, distribution-aware both ways.
+
+    See `Distribution-Aware Coordinate Representation for Human Pose
+    Estimation`_ by Zhang et al. (CVPR 2020). A drop-in for
+    :class:`mmpose.codecs.MSRAHeatmap`: the same keywords, the same encoded
+    items. Encoding draws a Gaussian around the true sub-pixel keypoint;
+    decoding reads the sub-pixel keypoint back from the shape of the heatmap.
+
+    Note:
+
+        - batch size: B
+        - instance number: N (always 1)
+        - keypoint number: K
+        - keypoint dimension: D (always 2)
+        - image size: [w, h]
+        - heatmap size: [W, H]
+
+    Encoded:
+
+        - heatmaps (np.ndarray): The generated heatmap in shape (K, H, W)
+            where [W, H] is the `heatmap_size`
+        - keypoint_weights (np.ndarray): The target weights in shape (N, K)
+
+    Args:
+        input_size (tuple): Image size in [w, h]
+        heatmap_size (tuple): Heatmap size in [W, H]
+        sigma (float): The sigma value of the Gaussian heatmap, in heatmap
+            pixels
+        unbiased (bool): Whether to draw the Gaussian around the true
+            position. ``False`` quantises it to a pixel, as the stock codec
+            does. Defaults to ``True``
+        blur_kernel_size (int, optional): The kernel size of the heatmap
+            modulation, as OpenCV defines it: odd, standard deviation
+            :math:`0.3*((ks-1)*0.5-1)+0.8`. Defaults to ``None``: a kernel of
+            the training ``sigma``
+        decoding (str): ``'dark'``, the standard quarter-pixel ``'shift'`` or
+            ``'argmax'``. Defaults to ``'dark'``
+        modulation (bool): Whether DARK decoding modulates the heatmap first.
+            Defaults to ``True``
+        peak (str): Where DARK decoding starts: ``'modulated'``, the maximum
+            of the modulated map (the paper's), or ``'raw'``, the brightest
+            pixel (the official code's, and faster). See
+            :func:`mmpose_dark.functional.decode_heatmaps`. Defaults to
+            ``'modulated'``
+        use_udp (bool): Whether input and heatmap are aligned at the centres
+            of their corner pixels, as in :class:`mmpose.codecs.UDPHeatmap`.
+            Pair with ``TopdownAffine(use_udp=True)`` and with
+            ``shift_heatmap=False`` in ``test_cfg``. Defaults to ``False``
+
+    Raises:
+        ValueError: A size, sigma, kernel size or switch that makes no sense.
+
+    Example:
+        >>> from mmpose.registry import KEYPOINT_CODECS
+        >>> codec = KEYPOINT_CODECS.build(dict(
+        ...     type='mmpose_dark.DarkHeatmap', input_size=(192, 256),
+        ...     heatmap_size=(48, 64), sigma=2))
+        >>> encoded = codec.encode(np.array([[[100.3, 50.6]]]))
+        >>> keypoints, scores = codec.decode(encoded['heatmaps'])
+        >>> keypoints.round(2)
+        array([[[100.3,  50.6]]], dtype=float32)
+
+    .. _`Distribution-Aware Coordinate Representation for Human Pose
+        Estimation`: https://arxiv.org/abs/1910.06278
+    """
+
+    label_mapping_table = dict(keypoint_weights='keypoint_weights', )
+    field_mapping_table = dict(heatmaps='heatmaps', )
+
+    def __init__(self,
+                 input_size: Tuple[int, int],
+                 heatmap_size: Tuple[int, int],
+                 sigma: float,
+                 unbiased: bool = True,
+                 blur_kernel_size: Optional[int] = None,
+                 decoding: str = 'dark',
+                 modulation: bool = True,
+                 peak: str = 'modulated',
+                 use_udp: bool = False) -> None:
+        super().__init__()
+        self.input_size = check_size(input_size, 'input_size')
+        self.heatmap_size = check_size(heatmap_size, 'heatmap_size')
+        self.sigma = sigma
+        check_sigma(sigma)
+        self.unbiased = check_choice('unbiased', unbiased, (True, False))
+        self.blur_kernel_size = check_blur_kernel_size(blur_kernel_size)
+        self.decoding = check_choice('decoding', decoding,
+                                     ('dark', 'shift', 'argmax'))
+        self.modulation = check_choice('modulation', modulation,
+                                       (True, False))
+        self.peak = check_choice('peak', peak, ('modulated', 'raw'))
+        self.use_udp = check_choice('use_udp', use_udp, (True, False))
+        if use_udp and min(*self.input_size, *self.heatmap_size) < 2:
+            raise ValueError(
+                'use_udp=True divides by (size - 1) and needs sizes of at '
+                f'least 2, got input_size={self.input_size}, '
+                f'heatmap_size={self.heatmap_size}')
+
+        # px of the input image per px of the heatmap, (w, h)
+        corner = 1 if use_udp else 0
+        self.scale_factor = (
+            (np.array(self.input_size) - corner) /
+            (np.array(self.heatmap_size) - corner)).astype(np.float32)
+
+    @property
+    def quantise(self) -> Optional[str]:
+        """The rounding of encoding, see ``functional.encode_heatmaps``."""
+        return None if self.unbiased else 'round'
+
+    def encode(self,
+               keypoints: np.ndarray,
+               keypoints_visible: Optional[np.ndarray] = None) -> dict:
+        """Encode keypoints into heatmaps.
+
+        Args:
+            keypoints (np.ndarray): Keypoint coordinates in the input image
+                in shape (1, K, 2); units: input pixels
+            keypoints_visible (np.ndarray, optional): Keypoint visibilities
+                in shape (1, K). Defaults to ``None``: all visible
+
+        Returns:
+            dict:
+            - heatmaps (np.ndarray): The generated heatmaps in shape
+                (K, H, W), float32. Empty for a joint that is not visible
+                (below 0.5) or further than 3 sigma outside
+            - keypoint_weights (np.ndarray): The target weights in shape
+                (1, K): the visibilities, 0 for a visible joint that is
+                further than 3 sigma outside
+
+        Raises:
+            ValueError: Several instances, or a wrong shape.
+        """
+        keypoints = np.asarray(keypoints)
+        if keypoints.ndim != 3 or keypoints.shape[2] != 2:
+            raise ValueError('keypoints must be in shape (1, K, 2), got '
+                             f'{keypoints.shape}')
+        if keypoints.shape[0] != 1:
+            raise ValueError(
+                f'{type(self).__name__} encodes one instance at a time, as '
+                f'top-down models do, got {keypoints.shape[0]} in keypoints '
+                f'of shape {keypoints.shape}')
+        if keypoints_visible is None:
+            keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
+        elif keypoints_visible.shape != keypoints.shape[:2]:
+            raise ValueError(
+                f'keypoints_visible must be in shape {keypoints.shape[:2]} '
+                f'as keypoints are, got {keypoints_visible.shape}')
+
+        points = (keypoints / self.scale_factor).astype(np.float32)
+        args = (self.heatmap_size, self.sigma)
+        heatmaps = F.encode_heatmaps(
+            points, *args, quantise=self.quantise,
+            keypoints_visible=keypoints_visible)
+        weights = F.keypoint_weights(
+            points, keypoints_visible, *args, quantise=self.quantise)
+        return dict(heatmaps=heatmaps[0], keypoint_weights=weights)
+
+    def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Decode keypoint coordinates from heatmaps.
+
+        Args:
+            encoded (np.ndarray): Heatmaps in shape (K, H, W)
+
+        Returns:
+            tuple:
+            - keypoints (np.ndarray): Decoded coordinates in the input image
+                in shape (1, K, 2); units: input pixels
+            - scores (np.ndarray): The keypoint scores in shape (1, K)
+
+        Raises:
+            ValueError: Heatmaps that are not of the codec's heatmap size.
+        """
+        self._check_heatmaps(encoded, 3, '(K, H, W)')
+        keypoints, scores = self._decode(encoded[None])
+        return keypoints, scores
+
+    def batch_decode(
+            self, batch_encoded) -> Tuple[List[np.ndarray], List[np.ndarray]]:
+        """Decode a batch of heatmaps where they are.
+
+        Args:
+            batch_encoded (Tensor | np.ndarray): Heatmaps in shape
+                (B, K, H, W), on any device. What is transferred to the host
+                is the result: B * K * 3 floats in one copy
+
+        Returns:
+            tuple:
+            - batch_keypoints (List[np.ndarray]): B coordinate arrays in
+                shape (1, K, 2); units: input pixels
+            - batch_scores (List[np.ndarray]): B score arrays in shape (1, K)
+
+        Raises:
+            ValueError: Heatmaps that are not of the codec's heatmap size.
+        """
+        self._check_heatmaps(batch_encoded, 4, '(B, K, H, W)')
+        keypoints, scores = self._decode(batch_encoded)
+        return list(keypoints[:, None]), list(scores[:, None])
+
+    def _decode(self, heatmaps):
+        """(B, K, H, W) of any kind to numpy (B, K, 2) input px, (B, K)."""
+        if not isinstance(heatmaps, np.ndarray):
+            heatmaps = heatmaps.detach()
+            if heatmaps.device.type == 'cpu':
+                # The same memory, seen by the code that may skip work.
+                heatmaps = (heatmaps if heatmaps.dtype.itemsize >= 4 else
+                            heatmaps.float()).numpy()
+        keypoints, scores = F.decode_heatmaps(
+            heatmaps,
+            self.sigma,
+            method=self.decoding,
+            modulation=self.modulation,
+            peak=self.peak,
+            blur_kernel_size=self.blur_kernel_size)
+        if not isinstance(keypoints, np.ndarray):
+            import torch
+            packed = torch.cat([keypoints, scores[..., None]], -1)
+            packed = packed.cpu().numpy()
+            keypoints, scores = packed[..., :2], packed[..., 2]
+        return self._to_input(keypoints), scores
+
+    def _to_input(self, keypoints: np.ndarray) -> np.ndarray:
+        """Heatmap px to what MMPose maps back to the image.
+
+        MMPose's estimators go from the input to the image by
+        ``keypoints / input_size * input_scale``. A corner-aligned crop spans
+        ``input_size - 1``, so, as ``UDPHeatmap`` does, this factor is put
+        right here: ``keypoints / (W - 1) * w``.
+        """
+        if self.use_udp:
+            factor = (np.array(self.input_size) /
+                      (np.array(self.heatmap_size) - 1)).astype(np.float32)
+        else:
+            factor = self.scale_factor
+        return keypoints * factor
+
+    def _check_heatmaps(self, heatmaps, ndim: int, shape: str) -> None:
+        width, height = self.heatmap_size
+        if (len(heatmaps.shape) != ndim
+                or tuple(heatmaps.shape[-2:]) != (height, width)):
+            raise ValueError(
+                f'heatmaps must be in shape {shape} with H={height} and '
+                f'W={width} (heatmap_size={self.heatmap_size}), got '
+                f'{tuple(heatmaps.shape)}')

@@ -1,0 +1,12 @@
+"""The maths of DARK, for numpy arrays and torch tensors alike.
+
+Imports no mm* package, and torch only when a tensor is handed in.
+"""
+from .decode import decode_heatmaps
+from .encode import encode_heatmaps, keypoint_weights
+from .modulate import modulate_heatmaps
+
+__all__ = [
+    'decode_heatmaps', 'encode_heatmaps', 'keypoint_weights',
+    'modulate_heatmaps'
+]

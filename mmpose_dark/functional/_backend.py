@@ -1,0 +1,203 @@
+"""The handful of operations in which numpy and torch differ.
+
+Everything above this module is arithmetic written once: it asks
+:func:`backend_of` for the namespace of its input and calls the functions below
+on it. torch is imported only when a tensor is handed in, so the whole of
+:mod:`mmpose_dark.functional` works where only numpy is installed.
+
+All functions work on *maps*: one stack ``(M, H, W)`` of single heatmaps, where
+M is the product of the leading dimensions of what the caller handed in.
+"""
+from contextlib import nullcontext
+from functools import lru_cache
+
+import numpy as np
+
+
+class NumpyBackend:
+    """numpy's side of the primitives."""
+
+    abs, ceil, exp, floor = np.abs, np.ceil, np.exp, np.floor
+    isfinite, log, sqrt, trunc = np.isfinite, np.log, np.sqrt, np.trunc
+    stack, where = staticmethod(np.stack), staticmethod(np.where)
+    #: shapes may follow the data: work can be spent only where it is needed
+    dynamic = True
+
+    @staticmethod
+    def as_float(array):
+        """float32 and float64 stay; anything else is computed in float32."""
+        array = np.asarray(array)
+        if array.dtype.kind not in 'fiub':
+            raise TypeError('expected real numbers, got an array of dtype '
+                            f'{array.dtype}')
+        if array.dtype not in (np.float32, np.float64):
+            array = array.astype(np.float32)
+        return array
+
+    @staticmethod
+    def guard(like):
+        """Silence for divisions whose result is discarded by a ``where``."""
+        return np.errstate(all='ignore')
+
+    @staticmethod
+    def arange(start, stop, like):
+        return np.arange(start, stop, dtype=like.dtype)
+
+    @staticmethod
+    def full(shape, value, like):
+        return np.full(shape, value, dtype=like.dtype)
+
+    @staticmethod
+    def to_float(array, like):
+        return array.astype(like.dtype)
+
+    @staticmethod
+    def to_index(array):
+        return array.astype(np.int64)
+
+    @staticmethod
+    def transpose(array):
+        """Swap the last two axes."""
+        return array.swapaxes(-1, -2)
+
+    @staticmethod
+    def amax(array):
+        """Maximum over the last axis."""
+        return array.max(-1)
+
+    @staticmethod
+    def argmax(array):
+        """Index of the first maximum over the last axis."""
+        return array.argmax(-1)
+
+    @staticmethod
+    def take_last(array, index):
+        """``array[..., index]`` with one index for every row."""
+        return np.take_along_axis(array, index[..., None], -1)[..., 0]
+
+    @staticmethod
+    def windows(maps, y, x, ry, rx, which=None):
+        """Cut a window around one pixel of every map, zero outside the map.
+
+        ``which`` names the maps that ``y`` and ``x`` belong to (default all).
+
+        Returns:
+            array: Windows in shape (M, 2 * ry + 1, 2 * rx + 1).
+        """
+        height, width = maps.shape[1:]
+        which = np.arange(len(maps)) if which is None else which
+        size = (2 * ry + 1, 2 * rx + 1)
+        if height < size[0] or width < size[1]:
+            pad_y, pad_x = max(0, size[0] - height), max(0, size[1] - width)
+            maps = np.pad(maps, ((0, 0), (0, pad_y), (0, pad_x)))
+        top, left = y - ry, x - rx
+        top_in = top.clip(0, maps.shape[1] - size[0])
+        left_in = left.clip(0, maps.shape[2] - size[1])
+        # A strided view copies each window in one go, several times faster
+        # than an index per pixel ...
+        view = np.lib.stride_tricks.sliding_window_view(
+            maps, size, axis=(1, 2))
+        out = view[which, top_in, left_in]
+        # ... and only the windows that reach over the border are shifted.
+        over = np.flatnonzero((top != top_in) | (left != left_in))
+        if len(over):
+            rows = np.arange(size[0]) + (top - top_in)[over, None]
+            cols = np.arange(size[1]) + (left - left_in)[over, None]
+            inside = (((rows >= 0) & (rows < size[0]))[:, :, None] &
+                      ((cols >= 0) & (cols < size[1]))[:, None, :])
+            shifted = out[over[:, None, None],
+                          rows.clip(0, size[0] - 1)[:, :, None],
+                          cols.clip(0, size[1] - 1)[:, None, :]]
+            out[over] = np.where(inside, shifted, 0)
+        return out
+
+
+class TorchBackend:
+    """torch's side of the primitives. Shapes never depend on the data."""
+
+    dynamic = False
+
+    def __init__(self):
+        import torch
+        self.torch = torch
+        for name in ('abs', 'ceil', 'exp', 'floor', 'isfinite', 'log',
+                     'sqrt', 'stack', 'trunc', 'where'):
+            setattr(self, name, getattr(torch, name))
+
+    def as_float(self, tensor):
+        torch = self.torch
+        if tensor.is_complex():
+            raise TypeError('expected real numbers, got a tensor of dtype '
+                            f'{tensor.dtype}')
+        if tensor.dtype not in (torch.float32, torch.float64):
+            tensor = tensor.float()
+        return tensor
+
+    def guard(self, like):
+        """Full precision inside autocast, which would halve the products."""
+        kind = like.device.type
+        if self.torch.is_autocast_enabled(kind):
+            return self.torch.autocast(kind, enabled=False)
+        return nullcontext()
+
+    def arange(self, start, stop, like):
+        return self.torch.arange(
+            start, stop, dtype=like.dtype, device=like.device)
+
+    def full(self, shape, value, like):
+        return self.torch.full(
+            shape, value, dtype=like.dtype, device=like.device)
+
+    @staticmethod
+    def to_float(tensor, like):
+        return tensor.to(like.dtype)
+
+    @staticmethod
+    def to_index(tensor):
+        return tensor.long()
+
+    @staticmethod
+    def transpose(tensor):
+        return tensor.mT
+
+    @staticmethod
+    def amax(tensor):
+        return tensor.amax(-1)
+
+    @staticmethod
+    def argmax(tensor):
+        return tensor.argmax(-1)
+
+    @staticmethod
+    def take_last(tensor, index):
+        return tensor.gather(-1, index[..., None])[..., 0]
+
+    def windows(self, maps, y, x, ry, rx, which=None):
+        # Every map has a window here: shapes do not follow the data.
+        assert which is None
+        num, height, width = maps.shape
+        torch = self.torch
+        rows = y[:, None] + torch.arange(-ry, ry + 1, device=maps.device)
+        cols = x[:, None] + torch.arange(-rx, rx + 1, device=maps.device)
+        inside = (((rows >= 0) & (rows < height))[:, :, None] &
+                  ((cols >= 0) & (cols < width))[:, None, :])
+        index = (rows.clamp(0, height - 1)[:, :, None] * width +
+                 cols.clamp(0, width - 1)[:, None, :])
+        out = maps.reshape(num, -1).gather(1, index.reshape(num, -1))
+        return torch.where(inside, out.reshape(index.shape), 0)
+
+
+_numpy_backend = NumpyBackend()
+
+
+@lru_cache(maxsize=None)
+def _torch_backend():
+    return TorchBackend()
+
+
+def backend_of(array):
+    """The primitives for ``array``: torch's for a tensor, else numpy's."""
+    if type(array).__module__.split('.')[0] == 'torch' or hasattr(
+            array, '__torch_function__'):
+        return _torch_backend()
+    return _numpy_backend

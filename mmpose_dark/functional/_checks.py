@@ -1,0 +1,55 @@
+"""Errors that name the argument, its value and what was expected."""
+import math
+import numbers
+
+import numpy as np
+
+
+def check_choice(name, value, choices):
+    """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
+    if not any(value is c or (isinstance(c, str) and value == c)
+               for c in choices):
+        raise ValueError(f'{name} must be one of {tuple(choices)}, got '
+                         f'{value!r}')
+    return value
+
+
+def check_sigma(sigma, name='sigma'):
+    """Return ``sigma`` as a float; it must be positive and finite."""
+    if (not isinstance(sigma, (numbers.Real, np.number))
+            or isinstance(sigma, bool) or not math.isfinite(sigma)
+            or sigma <= 0):
+        raise ValueError(f'{name} must be a positive finite number (heatmap '
+                         f'px), got {sigma!r}')
+    return float(sigma)
+
+
+def check_size(size, name):
+    """Return ``size`` as two ints (width, height); both must be positive."""
+    try:
+        width, height = (int(v) for v in size)
+        exact = all(float(v) == int(v) for v in size)
+    except (TypeError, ValueError, OverflowError):
+        exact = False
+    if not exact or width < 1 or height < 1:
+        raise ValueError(f'{name} must be two positive integers (width, '
+                         f'height), got {size!r}')
+    return width, height
+
+
+def check_blur_kernel_size(size):
+    """Return ``size``, an odd integer of at least 3, or ``None``."""
+    if size is None:
+        return None
+    if (not isinstance(size, (numbers.Integral, np.integer))
+            or isinstance(size, bool) or size < 3 or size % 2 == 0):
+        raise ValueError('blur_kernel_size must be an odd integer of at least '
+                         f'3, or None to follow sigma, got {size!r}')
+    return int(size)
+
+
+def check_maps(heatmaps, name='heatmaps'):
+    """Raise ``ValueError`` unless ``heatmaps`` is (..., H, W), H, W > 0."""
+    if heatmaps.ndim < 2 or 0 in tuple(heatmaps.shape[-2:]):
+        raise ValueError(f'{name} must be in shape (..., K, H, W) with H and '
+                         f'W of at least 1, got {tuple(heatmaps.shape)}')
