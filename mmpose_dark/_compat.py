@@ -81,7 +81,6 @@ def _allow_mmengine_checkpoints():
     if not hasattr(torch.serialization, 'add_safe_globals'):
         return  # torch < 2.4 has no allow-list and no weights_only default
     from mmengine.logging import HistoryBuffer
-    multiarray = getattr(np, '_core', np.core).multiarray
     allowed = [
         HistoryBuffer,
         (_history_buffer_attribute, 'builtins.getattr'),
@@ -90,9 +89,8 @@ def _allow_mmengine_checkpoints():
     ]
     # A checkpoint names numpy's internals by the numpy that wrote it: 1 says
     # numpy.core, 2 says numpy._core.
-    for name in ('_reconstruct', 'scalar'):
-        function = getattr(multiarray, name)
-        allowed += [(function, f'numpy.{core}.multiarray.{name}')
+    for rebuild in (np.empty(0).__reduce__()[0], np.float64().__reduce__()[0]):
+        allowed += [(rebuild, f'numpy.{core}.multiarray.{rebuild.__name__}')
                     for core in ('core', '_core')]
     dtypes = getattr(np, 'dtypes', types.SimpleNamespace())
     allowed += [

@@ -55,9 +55,9 @@ class DarkHeatmap(BaseKeypointCodec):
             ``'argmax'``. Defaults to ``'dark'``
         modulation (bool): Whether DARK decoding modulates the heatmap first.
             Defaults to ``True``
-        peak (str): Where DARK decoding starts: ``'modulated'``, the maximum
-            of the modulated map (the paper's), or ``'raw'``, the brightest
-            pixel (the official code's, and faster). See
+        peak (str): Where DARK decoding starts: ``'modulated'``, the peak of
+            the modulated map, ``'paper'``, its plain maximum, or ``'raw'``,
+            the brightest pixel (the official code's, and faster). See
             :func:`mmpose_dark.functional.decode_heatmaps`. Defaults to
             ``'modulated'``
         use_udp (bool): Whether input and heatmap are aligned at the centres
@@ -106,7 +106,7 @@ class DarkHeatmap(BaseKeypointCodec):
                                      ('dark', 'shift', 'argmax'))
         self.modulation = check_choice('modulation', modulation,
                                        (True, False))
-        self.peak = check_choice('peak', peak, ('modulated', 'raw'))
+        self.peak = check_choice('peak', peak, F.PEAKS)
         self.use_udp = check_choice('use_udp', use_udp, (True, False))
         if use_udp and min(*self.input_size, *self.heatmap_size) < 2:
             raise ValueError(

@@ -2,11 +2,11 @@
 
 Imports no mm* package, and torch only when a tensor is handed in.
 """
-from .decode import decode_heatmaps
+from .decode import PEAKS, decode_heatmaps
 from .encode import encode_heatmaps, keypoint_weights
 from .modulate import modulate_heatmaps
 
 __all__ = [
-    'decode_heatmaps', 'encode_heatmaps', 'keypoint_weights',
+    'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'keypoint_weights',
     'modulate_heatmaps'
 ]

@@ -24,10 +24,10 @@ from ._backend import backend_of
 from ._checks import (check_blur_kernel_size, check_choice, check_maps,
                       check_sigma)
 from .modulate import kernel_mass, kernel_of
-from .peaks import modulated_peak, raw_peak
+from .peaks import MODE_MARGIN, modulated_peak, raw_peak
 
 METHODS = ('dark', 'shift', 'second_max', 'argmax')
-PEAKS = ('modulated', 'raw')
+PEAKS = ('modulated', 'paper', 'raw')
 #: Expansions of the default decoder. The first is the paper's; the second,
 #: taken where the first arrived, leaves less than 0.01 px of curvature error.
 EXPANSIONS = 2
@@ -64,7 +64,9 @@ def decode_heatmaps(heatmaps,
             map, at its raw peak, whatever ``peak`` says. Defaults to
             ``True``.
         peak (str): Where ``'dark'`` starts. ``'modulated'`` is the maximum
-            of the modulated map. ``'raw'`` is the brightest pixel and the
+            of the modulated map; of several modes, the one around the
+            brightest pixel unless another is 10 % higher. ``'paper'`` is the
+            plain maximum of the modulated map. ``'raw'`` is the brightest pixel and the
             fast path: the official algorithm wherever that one makes sense,
             and the fit of ``'modulated'`` around the highest modulated pixel
             within 2 px where it does not (see Note). Defaults to
@@ -139,8 +141,10 @@ def decode_heatmaps(heatmaps,
         return tuple(nothing.reshape(shape) for shape in shapes)
 
     with xp.guard(maps):
-        if fits and peak == 'modulated':
-            y, x, top = modulated_peak(xp, maps, sigma_k, radius)
+        if fits and peak != 'raw':
+            y, x, top = modulated_peak(
+                xp, maps, sigma_k, radius,
+                margin=1. if peak == 'paper' else MODE_MARGIN)
             dx, dy, refined = _fit(xp, maps, y, x, sigma_k, radius)
         else:
             y, x, top = raw_peak(xp, maps)

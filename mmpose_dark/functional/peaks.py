@@ -9,10 +9,22 @@ the modulated map (Eq. 10) with each sum taken over the pixels that exist. The
 denominator is a constant inside the map and keeps its border from looking
 dark; the maximum of :math:`\hat h` is the most likely position of a Gaussian of
 known sigma under white noise.
+
+A map of a trained network may have several modes, and the brightest pixel is
+evidence too. So the maximum of :math:`\hat h` around the raw peak is taken
+unless another mode is higher by a margin.
 """
+import math
+
 import numpy as np
 
 from .modulate import kernel_matrix
+
+#: How much higher a mode away from the raw peak must be to be taken. Modes
+#: closer than that are told apart by their brightest pixel. On real heatmaps
+#: (nine settings of 3944 maps) 1.1 to 1.3 lost nowhere against the official
+#: decoder; 1, the paper's plain maximum, lost 0.2 AP in one.
+MODE_MARGIN = 1.1
 
 
 def raw_peak(xp, maps):
@@ -31,14 +43,15 @@ def raw_peak(xp, maps):
     return index // width, index % width, xp.take_last(flat, index)
 
 
-def modulated_peak(xp, maps, sigma, radius):
-    """The maximum of every modulated map, and the raw maximum beside it.
+def modulated_peak(xp, maps, sigma, radius, margin=MODE_MARGIN):
+    """The peak of every modulated map, and the raw maximum beside it.
 
     Args:
         xp: The backend.
         maps (array): Heatmaps in shape (M, H, W).
         sigma (float): Standard deviation of the kernel; heatmap pixels.
         radius (int): Radius of the kernel; heatmap pixels.
+        margin (float): 1 takes the maximum wherever it is.
 
     Returns:
         tuple: y and x of the modulated peak and the maximum of the raw map,
@@ -47,9 +60,11 @@ def modulated_peak(xp, maps, sigma, radius):
     """
     rows = _normalised(xp, maps, maps.shape[1], sigma, radius)
     cols = _normalised(xp, maps, maps.shape[2], sigma, radius)
-    if xp.dynamic:
-        return _bounded_search(xp, maps, rows, cols, sigma, radius)
-    return _dense_search(xp, maps, rows, cols)
+    reach = math.ceil(1.5 * sigma)
+    if xp.dynamic and maps.shape[1] > 2 * (reach + radius) + 1:
+        return _bounded_search(
+            xp, maps, rows, cols, sigma, radius, reach, margin)
+    return _dense_search(xp, maps, rows, cols, reach, margin)
 
 
 def _normalised(xp, maps, size, sigma, radius):
@@ -57,20 +72,40 @@ def _normalised(xp, maps, size, sigma, radius):
     return kernel / xp.sqrt((kernel * kernel).sum(1))[:, None]
 
 
-def _dense_search(xp, maps, rows, cols):
+def _choose(xp, near, far, margin):
+    """The (value, y, x) around the raw peak unless another is clearly higher.
+    """
+    other = far[0] > margin * near[0]
+    return tuple(xp.where(other, b, a) for a, b in zip(near, far))
+
+
+def _around(xp, modulated, y, x, reach):
+    """Highest (value, y, x) of the modulated map within ``reach`` px."""
+    size = 2 * reach + 1
+    local = xp.windows(modulated, y, x, reach, reach)
+    local = local.reshape(-1, size * size)
+    index = xp.argmax(local)
+    return (xp.take_last(local, index), y - reach + index // size,
+            x - reach + index % size)
+
+
+def _dense_search(xp, maps, rows, cols, reach, margin):
     raw_y, raw_x, value = raw_peak(xp, maps)
-    y, x, best = raw_peak(xp, rows @ (maps @ cols.T))
+    modulated = rows @ (maps @ cols.T)
+    y, x, best = raw_peak(xp, modulated)
+    best, y, x = _choose(xp, _around(xp, modulated, raw_y, raw_x, reach),
+                         (best, y, x), margin)
     found = (best > 0) & xp.isfinite(best)
     return xp.where(found, y, raw_y), xp.where(found, x, raw_x), value
 
 
-def _bounded_search(xp, maps, rows, cols, sigma, radius):
+def _bounded_search(xp, maps, rows, cols, sigma, radius, reach, margin):
     """The dense search, spent only where the peak can be.
 
     The maximum of each row bounds what the row can contribute, so blurring
     the (M, H) row maxima bounds the modulated map row by row at 1/W of its
     cost. A band of rows around the raw peak is computed exactly; the few maps
-    in which another row could still beat it are searched in full.
+    in which another row could still win are searched in full.
     """
     num, height, width = maps.shape
     which = np.arange(num)
@@ -79,32 +114,32 @@ def _bounded_search(xp, maps, rows, cols, sigma, radius):
     value = row_max[which, raw_y]
     raw_x = maps[which, raw_y].argmax(1)
 
-    reach = int(np.ceil(1.5 * sigma))
-    if height <= 2 * (reach + radius) + 1:
-        return _dense_search(xp, maps, rows, cols)
-    band = _row_windows(maps, raw_y, reach + radius)
-    band_y = raw_y[:, None] + np.arange(-reach, reach + 1)
-    offset = (np.arange(-reach - radius, reach + radius + 1)[None, :] -
-              np.arange(-reach, reach + 1)[:, None])
-    kernel = np.exp(offset * offset * (-0.5 / sigma**2))
-    kernel = np.where(abs(offset) <= radius, kernel, 0).astype(maps.dtype)
-    band = (kernel @ band).reshape(-1, width) @ cols.T
+    taps = np.arange(-reach - radius, reach + radius + 1)
+    in_band = np.arange(-reach, reach + 1)
+    offset = taps[None, :] - in_band[:, None]
+    kernel = np.where(
+        abs(offset) <= radius, np.exp(offset * offset * (-0.5 / sigma**2)),
+        0).astype(maps.dtype)
+    band = kernel @ _row_windows(maps, raw_y, reach + radius)
+    band = (band.reshape(-1, width) @ cols.T).reshape(num, -1, width)
     # The row's own normalisation: the diagonal of `rows` is 1 / sqrt(sum g^2).
-    scale = np.diag(rows)[band_y.clip(0, height - 1)]
-    band = band.reshape(num, -1, width) * scale[:, :, None]
+    band_y = raw_y[:, None] + in_band
+    band *= np.diag(rows)[band_y.clip(0, height - 1)][:, :, None]
     band[(band_y < 0) | (band_y >= height)] = -np.inf
-    band = band.reshape(num, -1)
-    index = band.argmax(1)
-    best = band[which, index]
-    y, x = raw_y - reach + index // width, index % width
+    near = _around(xp, band, np.full(num, reach), raw_x, reach)
+    row, column, best = raw_peak(xp, band)
+    chosen, y, x = _choose(xp, near, (best, row, column), margin)
+    y = y + raw_y - reach
 
     bound = (row_max.clip(0) @ rows.T) * cols.sum(1).max()
     bound[which[:, None], band_y.clip(0, height - 1)] = -np.inf
-    # The margin covers float32 rounding on both sides.
-    open_ = np.flatnonzero(~(bound.max(1) < best * 0.9999))
-    for part in np.array_split(open_, -(-len(open_) // 256) or 1):
+    # No other row can matter below either; 1e-4 covers float32 rounding.
+    enough = np.maximum(best, margin * near[0]) * (1 - 1e-4)
+    rest = np.flatnonzero(~((bound.max(1) < enough) & (chosen > 0)))
+    for part in np.array_split(rest, -(-len(rest) // 256) or 1):
         if len(part):
-            y[part], x[part], _ = _dense_search(xp, maps[part], rows, cols)
+            y[part], x[part], _ = _dense_search(
+                xp, maps[part], rows, cols, reach, margin)
     return y, x, value
 
 
