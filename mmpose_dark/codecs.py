@@ -216,12 +216,7 @@ class DarkHeatmap(BaseKeypointCodec):
 
     def _decode(self, heatmaps):
         """(B, K, H, W) of any kind to numpy (B, K, 2) input px, (B, K)."""
-        if not isinstance(heatmaps, np.ndarray):
-            heatmaps = heatmaps.detach()
-            if heatmaps.device.type == 'cpu':
-                # The same memory, seen by the code that may skip work.
-                heatmaps = (heatmaps if heatmaps.dtype.itemsize >= 4 else
-                            heatmaps.float()).numpy()
+        heatmaps = self._where_they_are(heatmaps)
         keypoints, scores = F.decode_heatmaps(
             heatmaps,
             self.sigma,
@@ -235,6 +230,20 @@ class DarkHeatmap(BaseKeypointCodec):
             packed = packed.cpu().numpy()
             keypoints, scores = packed[..., :2], packed[..., 2]
         return self._to_input(keypoints), scores
+
+    @staticmethod
+    def _where_they_are(heatmaps):
+        """Tensors in host memory as numpy sees them; others as they are."""
+        if isinstance(heatmaps, np.ndarray):
+            return heatmaps
+        heatmaps = heatmaps.detach()
+        if heatmaps.device.type != 'cpu':
+            return heatmaps
+        # numpy's code may skip work where the data allows, and has no
+        # bfloat16.
+        if heatmaps.dtype.itemsize < 4:
+            heatmaps = heatmaps.float()
+        return heatmaps.numpy()
 
     def _to_input(self, keypoints: np.ndarray) -> np.ndarray:
         """Heatmap px to what MMPose maps back to the image.

@@ -23,14 +23,14 @@ import numpy as np
 from ._backend import backend_of
 from ._checks import (check_blur_kernel_size, check_choice, check_maps,
                       check_sigma)
-from .modulate import kernel_mass, kernel_of
+from .modulate import Kernel
 from .peaks import MODE_MARGIN, modulated_peak, raw_peak
 
 METHODS = ('dark', 'shift', 'second_max', 'argmax')
 PEAKS = ('modulated', 'paper', 'raw')
-#: Expansions of the default decoder. The first is the paper's; the second,
-#: taken where the first arrived, leaves less than 0.01 px of curvature error.
-EXPANSIONS = 2
+#: Expansions of the default decoder. The first is the paper's; two more, each
+#: taken where the last arrived, matter where the Gaussian is cut or noisy.
+EXPANSIONS = 3
 
 
 def decode_heatmaps(heatmaps,
@@ -125,8 +125,7 @@ def decode_heatmaps(heatmaps,
     sigma = check_sigma(sigma)
     check_choice('method', method, METHODS)
     check_choice('peak', peak, PEAKS)
-    sigma_k, radius = kernel_of(
-        sigma, check_blur_kernel_size(blur_kernel_size))
+    kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
     fits = method == 'dark' and modulation
     if return_covariance and not fits:
         raise ValueError("return_covariance needs method='dark' with "
@@ -143,14 +142,14 @@ def decode_heatmaps(heatmaps,
     with xp.guard(maps):
         if fits and peak != 'raw':
             y, x, top = modulated_peak(
-                xp, maps, sigma_k, radius,
+                xp, maps, kernel,
                 margin=1. if peak == 'paper' else MODE_MARGIN)
-            dx, dy, refined = _fit(xp, maps, y, x, sigma_k, radius)
+            dx, dy, refined = _fit(xp, maps, y, x, kernel)
         else:
             y, x, top = raw_peak(xp, maps)
             if fits:
                 dx, dy, refined = _official_or_fit(
-                    xp, maps, y, x, 2 * sigma, sigma_k, radius)
+                    xp, maps, y, x, 2 * sigma, kernel)
             elif method == 'dark':
                 dx, dy, refined = _official_step(
                     xp, xp.windows(maps, y, x, 2, 2), y, x, height, width,
@@ -175,8 +174,7 @@ def decode_heatmaps(heatmaps,
             score.reshape(lead)
         ]
         if return_covariance:
-            cov = _covariance(xp, maps, py, px, present & refined, sigma_k,
-                              radius)
+            cov = _covariance(xp, maps, py, px, present & refined, kernel)
             out.append(cov.reshape(*lead, 2, 2))
     return tuple(out)
 
@@ -231,20 +229,18 @@ def _official_step(xp, stencil, y, x, height, width, limit):
     return dx, dy, inside & definite & credible
 
 
-def _official_or_fit(xp, maps, y, x, limit, sigma, radius):
+def _official_or_fit(xp, maps, y, x, limit, kernel):
     """The official step from the raw peak; where that fails, a local fit.
 
     The fit starts at the highest pixel of the normalised modulated map within
     2 px of the raw peak.
     """
     height, width = maps.shape[1:]
-    reach = radius + 2
-    taps = xp.arange(-reach, reach + 1, maps)
-    offset = taps[None, :] - xp.arange(-2, 3, maps)[:, None]
-    kernel = xp.where(
-        abs(offset) <= radius, xp.exp(offset * offset * (-0.5 / sigma**2)),
-        0.) / kernel_mass(sigma, radius)
-    stencil = _on_both_sides(xp.windows(maps, y, x, reach, reach), kernel)
+    reach = kernel.radius + 2
+    taps = kernel.at(
+        xp,
+        xp.arange(-reach, reach + 1, maps) - xp.arange(-2, 3, maps)[:, None])
+    stencil = _on_both_sides(xp.windows(maps, y, x, reach, reach), taps)
     dx, dy, official = _official_step(xp, stencil, y, x, height, width, limit)
 
     # Only numpy may look at the data and do less.
@@ -252,7 +248,7 @@ def _official_or_fit(xp, maps, y, x, limit, sigma, radius):
     if xp.dynamic and len(some) == 0:
         return dx, dy, official
     ys, xs = y[some], x[some]
-    energy = kernel * kernel
+    energy = taps * taps
     in_y = _inside(xp, ys, reach, height, maps) @ energy.T
     in_x = _inside(xp, xs, reach, width, maps) @ energy.T
     on_map = (_inside(xp, ys, 2, height, maps)[:, :, None] *
@@ -261,7 +257,7 @@ def _official_or_fit(xp, maps, y, x, limit, sigma, radius):
     local = xp.where(on_map & xp.isfinite(local), local, -float('inf'))
     best = xp.argmax(local.reshape(-1, 25))
     oy, ox = best // 5 - 2, best % 5 - 2
-    fx, fy, fitted = _fit(xp, maps, ys + oy, xs + ox, sigma, radius,
+    fx, fy, fitted = _fit(xp, maps, ys + oy, xs + ox, kernel,
                           some if xp.dynamic else None)
     fx, fy = fx + xp.to_float(ox, maps), fy + xp.to_float(oy, maps)
     if xp.dynamic:
@@ -272,12 +268,12 @@ def _official_or_fit(xp, maps, y, x, limit, sigma, radius):
             official | fitted)
 
 
-def _on_both_sides(windows, kernel):
-    """(M, w, w) windows and a (s, w) kernel to the (M, s, s) products."""
+def _on_both_sides(windows, taps):
+    """(M, w, w) windows and (s, w) taps to the (M, s, s) products."""
     num, size, _ = windows.shape
     # One large product, then one over the much smaller remainder.
-    half = (windows.reshape(-1, size) @ kernel.T).reshape(num, size, -1)
-    return kernel @ half
+    half = (windows.reshape(-1, size) @ taps.T).reshape(num, size, -1)
+    return taps @ half
 
 
 def _inside(xp, centre, radius, size, like):
@@ -333,21 +329,22 @@ def _expand(xp, windows, in_y, in_x, cy, cx, sigma):
     return value, ex * ey, dx - slope_x, dy - slope_y, hxx, hyy, hxy
 
 
-def _fit(xp, maps, y, x, sigma, radius, which=None):
+def _fit(xp, maps, y, x, kernel, which=None):
     """Expand at the integer peak and again where that leads.
 
     Returns:
         tuple: dx, dy from the integer peak and whether the first Hessian was
         negative definite there.
     """
-    reach = radius + 1
+    reach = kernel.radius + 1
     windows = xp.windows(maps, y, x, reach, reach, which)
     in_y = _inside(xp, y, reach, maps.shape[1], maps)
     in_x = _inside(xp, x, reach, maps.shape[2], maps)
     cx = cy = xp.full(tuple(y.shape), 0., maps)
     fitted = None
     for _ in range(EXPANSIONS):
-        value, _, *terms = _expand(xp, windows, in_y, in_x, cy, cx, sigma)
+        value, _, *terms = _expand(xp, windows, in_y, in_x, cy, cx,
+                                   kernel.sigma)
         dx, dy, ok = _newton_step(*terms)
         ok = ok & (value > 0)
         # The expansion holds in the neighbourhood it was read from: 1 px.
@@ -414,9 +411,10 @@ def _towards_second_max(xp, maps, y, x):
     return 0.25 * dx / norm, 0.25 * dy / norm
 
 
-def _covariance(xp, maps, py, px, fitted, sigma, radius):
+def _covariance(xp, maps, py, px, fitted, kernel):
     """Covariance of the fitted positions, see :func:`decode_heatmaps`."""
     height, width = maps.shape[1:]
+    radius = kernel.radius
     fx = xp.where(fitted, px, 0.)
     fy = xp.where(fitted, py, 0.)
     x, y = xp.to_index(xp.floor(fx + 0.5)), xp.to_index(xp.floor(fy + 0.5))
@@ -425,7 +423,7 @@ def _covariance(xp, maps, py, px, fitted, sigma, radius):
     in_x = _inside(xp, x, radius, width, maps)
     value, energy, _, _, hxx, hyy, hxy = _expand(
         xp, windows, in_y, in_x, fy - xp.to_float(y, maps),
-        fx - xp.to_float(x, maps), sigma)
+        fx - xp.to_float(x, maps), kernel.sigma)
     # Residual power of the best amplitude, less the three fitted parameters.
     power = (windows * windows).sum(2).sum(1) - value * value / energy
     count = in_y.sum(1) * in_x.sum(1) - 3

@@ -11,48 +11,69 @@ For a map that is a Gaussian plus white noise, :math:`h'` is also the matched
 filter: the correlation of the map with the shape that was drawn into it.
 """
 import math
+from typing import NamedTuple, Optional, Tuple
 
 from ._backend import backend_of
 from ._checks import (check_blur_kernel_size, check_choice, check_maps,
                       check_sigma)
 
 
-def kernel_of(sigma, blur_kernel_size=None):
-    """Standard deviation and radius of the modulation kernel.
+#: OpenCV takes its smallest kernels from a table: half of each, middle first.
+_OPENCV_TAPS = {
+    3: (0.5, 0.25),
+    5: (0.375, 0.25, 0.0625),
+    7: (0.28125, 0.21875, 0.109375, 0.03125),
+    9: (0.234375, 0.19921875, 0.1171875, 0.05078125, 0.015625),
+}
 
-    Args:
-        sigma (float): The training sigma; heatmap pixels.
-        blur_kernel_size (int, optional): Size of an OpenCV kernel instead,
-            as the official code and the stock codecs have it: its standard
-            deviation is ``0.3 * ((size - 1) * 0.5 - 1) + 0.8``.
 
-    Returns:
-        tuple[float, int]: Standard deviation and radius; heatmap pixels. The
-        kernel of the training sigma is cut at 2.5 sigma, which for sigma 2
-        is OpenCV's kernel of 11 taps.
+class Kernel(NamedTuple):
+    """A one-dimensional modulation kernel.
+
+    Attributes:
+        sigma (float): Standard deviation; heatmap pixels.
+        radius (int): Number of taps on each side.
+        half (tuple[float], optional): The taps from the middle outwards,
+            where they are not those of a Gaussian.
     """
-    if blur_kernel_size is None:
-        return sigma, math.ceil(2.5 * sigma)
-    radius = (blur_kernel_size - 1) // 2
-    return 0.3 * (radius - 1) + 0.8, radius
+    sigma: float
+    radius: int
+    half: Optional[Tuple[float, ...]] = None
 
+    @classmethod
+    def of(cls, sigma, blur_kernel_size=None):
+        """The kernel of the training sigma, or OpenCV's of a given size.
 
-def kernel_matrix(xp, like, size, sigma, radius):
-    """The kernel as a banded (size, size) matrix: row i looks at pixel i.
+        Cut at 2.5 sigma, which for sigma 2 is OpenCV's kernel of 11 taps. As
+        the official code and the stock codecs have it, the standard deviation
+        of a kernel of given size is ``0.3 * ((size - 1) * 0.5 - 1) + 0.8``.
+        """
+        if blur_kernel_size is None:
+            return cls(sigma, math.ceil(2.5 * sigma))
+        radius = (blur_kernel_size - 1) // 2
+        return cls(0.3 * (radius - 1) + 0.8, radius,
+                   _OPENCV_TAPS.get(blur_kernel_size))
 
-    Multiplying by it from both sides is the zero-padded convolution with the
-    two-dimensional kernel, before any normalisation.
-    """
-    index = xp.arange(0, size, like)
-    offset = index[None, :] - index[:, None]
-    kernel = xp.exp(offset * offset * (-0.5 / sigma**2))
-    return xp.where(xp.abs(offset) <= radius, kernel, 0.)
+    def at(self, xp, offset):
+        """The taps, summing to one, at whole-pixel offsets; 0 beyond."""
+        if self.half is None:
+            mass = sum(math.exp(-0.5 * (i / self.sigma)**2)
+                       for i in range(-self.radius, self.radius + 1))
+            taps = xp.exp(offset * offset * (-0.5 / self.sigma**2)) / mass
+            return xp.where(abs(offset) <= self.radius, taps, 0.)
+        taps = 0. * offset
+        for i, tap in enumerate(self.half):
+            taps = xp.where(abs(offset) == i, tap, taps)
+        return taps
 
+    def matrix(self, xp, like, size):
+        """The kernel as a banded (size, size) matrix.
 
-def kernel_mass(sigma, radius):
-    """Sum of the one-dimensional kernel's taps."""
-    return sum(math.exp(-0.5 * (i / sigma)**2)
-               for i in range(-radius, radius + 1))
+        Multiplying by it from both sides is the zero-padded convolution with
+        the two-dimensional kernel.
+        """
+        index = xp.arange(0, size, like)
+        return self.at(xp, index[None, :] - index[:, None])
 
 
 def modulate_heatmaps(heatmaps,
@@ -69,8 +90,8 @@ def modulate_heatmaps(heatmaps,
         rescale (str): ``'minmax'`` is Eq. 11; ``'max'`` is what the official
             code and MMPose do, ``h' * max(h) / max(h')``. Defaults to
             ``'minmax'``.
-        blur_kernel_size (int, optional): See :func:`kernel_of`. Defaults to
-            ``None``: the kernel follows ``sigma``.
+        blur_kernel_size (int, optional): Size of an OpenCV kernel to use
+            instead. Defaults to ``None``: the kernel follows ``sigma``.
 
     Returns:
         np.ndarray | Tensor: Modulated heatmaps in the shape of ``heatmaps``.
@@ -93,17 +114,16 @@ def modulate_heatmaps(heatmaps,
     maps = xp.as_float(heatmaps)
     check_maps(maps)
     check_choice('rescale', rescale, ('minmax', 'max'))
-    sigma, radius = kernel_of(
+    kernel = Kernel.of(
         check_sigma(sigma), check_blur_kernel_size(blur_kernel_size))
     if 0 in tuple(maps.shape):
         return maps
     with xp.guard(maps):
         maps = xp.where(xp.isfinite(maps), maps, 0.)
         height, width = maps.shape[-2:]
-        mass = kernel_mass(sigma, radius)
         blurred = (
-            kernel_matrix(xp, maps, height, sigma, radius) / mass @ maps
-            @ kernel_matrix(xp, maps, width, sigma, radius).T / mass)
+            kernel.matrix(xp, maps, height) @ maps
+            @ kernel.matrix(xp, maps, width).T)
 
         def extreme(array):
             flat = array.reshape(*array.shape[:-2], height * width)

@@ -1,0 +1,41 @@
+"""Shared fixtures: heatmaps with known truth."""
+import numpy as np
+import pytest
+
+#: sigma and heatmap size (W, H) as the paper pairs them
+SIZES = [(1, (24, 32)), (2, (48, 64)), (3, (72, 96))]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20231123)
+
+
+def as_kind(array, kind):
+    """``array`` as the given kind of array, and back with ``to_numpy``."""
+    if kind == 'torch':
+        torch = pytest.importorskip('torch')
+        return torch.from_numpy(np.ascontiguousarray(array))
+    return array
+
+
+def to_numpy(array):
+    return array if isinstance(array, np.ndarray) else array.numpy()
+
+
+def noisy_gaussians(rng, sigma, size, num, noise, margin=0., dtype=np.float32):
+    """Peaks at uniform positions ``margin`` px inside the map.
+
+    Returns:
+        tuple: (num, H, W) maps and (num, 2) positions.
+    """
+    width, height = size
+    points = np.stack([
+        rng.uniform(margin, width - 1 - margin, num),
+        rng.uniform(margin, height - 1 - margin, num)
+    ], -1)
+    row = np.exp(-(np.arange(width) - points[:, :1])**2 / (2 * sigma**2))
+    column = np.exp(-(np.arange(height) - points[:, 1:])**2 / (2 * sigma**2))
+    maps = column[:, :, None] * row[:, None, :]
+    maps = maps + noise * rng.standard_normal(maps.shape)
+    return maps.astype(dtype), points

@@ -1,0 +1,291 @@
+"""Decoding against the official algorithm, the truth and the limit."""
+import math
+
+import numpy as np
+import oracle
+import pytest
+from conftest import SIZES, as_kind, noisy_gaussians, to_numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mmpose_dark.functional import decode_heatmaps, encode_heatmaps
+
+KERNELS = {1: 3, 2: 11, 3: 17}
+WAYS = [
+    dict(), dict(peak='paper'), dict(peak='raw'), dict(modulation=False),
+    dict(method='shift'), dict(method='second_max'), dict(method='argmax'),
+    dict(blur_kernel_size=11)
+]
+
+
+def rmse(a, b):
+    return float(np.sqrt(np.mean((a - b)**2)))
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('noise', [0., 0.02, 0.1, 0.2])
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_raw_peak_is_the_official_algorithm(rng, sigma, size, noise, kind):
+    maps, _ = noisy_gaussians(rng, sigma, size, 150, noise)
+    keypoints, scores = (
+        to_numpy(a) for a in decode_heatmaps(
+            as_kind(maps, kind), sigma, peak='raw',
+            blur_kernel_size=KERNELS[sigma]))
+    compared = 0
+    for heatmap, point, score in zip(maps, keypoints, scores):
+        *theirs, hessian = oracle.official_dark(heatmap, KERNELS[sigma])
+        if oracle.makes_sense(*theirs, hessian, heatmap, sigma):
+            np.testing.assert_allclose(point, theirs, atol=1e-3)
+            compared += 1
+        assert score == heatmap.max()
+    assert compared > 90
+
+
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_without_modulation_is_the_official_algorithm(rng, sigma, size):
+    maps, points = noisy_gaussians(rng, sigma, size, 200, 0.01, margin=3)
+    keypoints, _ = decode_heatmaps(maps, sigma, modulation=False)
+    for heatmap, point in zip(maps, keypoints):
+        *theirs, hessian = oracle.official_dark(heatmap, None)
+        if oracle.makes_sense(*theirs, hessian, heatmap, sigma):
+            np.testing.assert_allclose(point, theirs, atol=1e-3)
+    assert rmse(keypoints, points) < 0.1
+
+
+@pytest.mark.parametrize('method', ['shift', 'second_max', 'argmax'])
+def test_the_other_methods_are_their_ports(rng, method):
+    maps, _ = noisy_gaussians(rng, 1, (24, 32), 200, 0.05)
+    keypoints, _ = decode_heatmaps(maps, 1, method=method)
+    theirs = [getattr(oracle, method)(heatmap) for heatmap in maps]
+    np.testing.assert_allclose(keypoints, theirs, atol=1e-6)
+
+
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_is_the_maximum_likelihood_position(rng, sigma, size):
+    """At the border too, where the Gaussian is cut."""
+    maps, _ = noisy_gaussians(rng, sigma, size, 20, 0.05)
+    edge, _ = noisy_gaussians(rng, sigma, size, 20, 0.05)
+    edge = np.roll(edge, [int(v) for v in (size[1] / 2, 0)], (1, 2))
+    for heatmap in maps:
+        ours = decode_heatmaps(heatmap[None], sigma)[0][0]
+        best = oracle.likeliest(heatmap, sigma, ours)
+        np.testing.assert_allclose(ours, best, atol=0.02)
+
+
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_round_trip_of_a_clean_map(rng, sigma, size):
+    maps, points = noisy_gaussians(rng, sigma, size, 500, 0.)
+    keypoints, _ = decode_heatmaps(maps, sigma)
+    assert np.abs(keypoints - points).max() < 0.01
+    maps, points = noisy_gaussians(rng, sigma, size, 500, 0., 3 * sigma + 2)
+    keypoints, _ = decode_heatmaps(maps, sigma)
+    assert np.abs(keypoints - points).max() < 1e-3
+
+
+@pytest.mark.parametrize('noise, factor', [(0.01, 1.05), (0.05, 1.05),
+                                           (0.1, 1.05), (0.2, 1.12)])
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_reaches_the_cramer_rao_limit(rng, sigma, size, noise, factor):
+    maps, points = noisy_gaussians(
+        rng, sigma, size, 4000, noise, margin=3 * sigma + 1)
+    keypoints, _ = decode_heatmaps(maps, sigma)
+    limit = math.sqrt(2 / math.pi) * noise
+    # The limit on the mean of several thousand squares is itself a sample.
+    assert 0.95 * limit < rmse(keypoints, points) < factor * limit
+
+
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_border_is_refined(rng, sigma, size):
+    width, height = size
+    maps, points = noisy_gaussians(rng, sigma, size, 6000, 0.02)
+    near = np.minimum(points, (width - 1, height - 1) - points).min(1) < 1.5
+    keypoints, _ = decode_heatmaps(maps, sigma)
+    assert near.sum() > 200
+    assert rmse(keypoints[near], points[near]) < 0.04
+
+
+@pytest.mark.parametrize('way', WAYS, ids=str)
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_numpy_equals_torch(rng, sigma, size, way):
+    for dtype in (np.float32, np.float64):
+        maps, _ = noisy_gaussians(
+            rng, sigma, size, 200, 0.1, margin=-1, dtype=dtype)
+        maps = maps.reshape(2, 5, 20, *maps.shape[1:])
+        a, b = decode_heatmaps(maps, sigma, **way)
+        c, d = decode_heatmaps(as_kind(maps, 'torch'), sigma, **way)
+        assert a.dtype == dtype and a.shape == (2, 5, 20, 2)
+        np.testing.assert_allclose(a, c.numpy(), atol=1e-4)
+        np.testing.assert_array_equal(b, d.numpy())
+
+
+def test_half_precision_is_computed_in_float32(rng):
+    torch = pytest.importorskip('torch')
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 50, 0.01)
+    half = torch.from_numpy(maps).half()
+    keypoints, scores = decode_heatmaps(half, 2.)
+    assert keypoints.dtype == scores.dtype == torch.float32
+    np.testing.assert_array_equal(keypoints,
+                                  decode_heatmaps(half.float(), 2.)[0])
+    np.testing.assert_array_equal(
+        decode_heatmaps(maps.astype(np.float16), 2.)[0],
+        decode_heatmaps(half.float().numpy(), 2.)[0])
+
+
+def test_search_by_bounds_finds_the_peak_of_the_full_search(rng):
+    """numpy skips rows that cannot win; torch computes the whole map."""
+    for sigma, size in SIZES:
+        for noise in (0.02, 0.3, 1.):
+            a, _ = noisy_gaussians(rng, sigma, size, 150, noise)
+            b, _ = noisy_gaussians(rng, sigma, size, 150, noise)
+            two = a + rng.uniform(0, 2, (150, 1, 1)).astype(np.float32) * b
+            for peak in ('modulated', 'paper'):
+                np.testing.assert_allclose(
+                    decode_heatmaps(two, sigma, peak=peak)[0],
+                    decode_heatmaps(as_kind(two, 'torch'), sigma,
+                                    peak=peak)[0], atol=1e-3)
+
+
+def test_of_several_modes_the_clearly_higher_wins():
+    def map_of(second, width):
+        points = np.array([[12., 12.], [36., 50.]])
+        one = encode_heatmaps(points[:1], (48, 64), 2.)[0]
+        # narrower than the training Gaussian: bright, but little evidence
+        return (second * encode_heatmaps(points[1:], (48, 64), width)[0] +
+                one)[None]
+
+    at = {peak: decode_heatmaps(map_of(1.2, 1.), 2., peak=peak)[0][0]
+          for peak in ('modulated', 'paper', 'raw')}
+    np.testing.assert_allclose(at['modulated'], (12, 12), atol=0.1)
+    np.testing.assert_allclose(at['paper'], (12, 12), atol=0.1)
+    np.testing.assert_allclose(at['raw'], (36, 50), atol=0.1)
+    # 1.2 * 2 * 1.75^2 / (1.75^2 + 2^2) = 1.04 times the evidence of the other
+    close = map_of(1.001, 1.92)
+    assert decode_heatmaps(close, 2., peak='paper')[0][0, 0] < 20
+    assert decode_heatmaps(close, 2.)[0][0, 0] > 30
+
+
+def no_keypoint(heatmap):
+    points, scores = decode_heatmaps(heatmap[None], 1.)
+    return points.tolist() == [[-1, -1]] and np.isfinite(scores).all()
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('way', WAYS, ids=str)
+def test_broken_maps_give_documented_finite_results(way, kind):
+    base = oracle.gaussian(10.3, 12.4, 24, 32, 1.).astype(np.float32)
+    cases = {name: base.copy() for name in
+             ('zero', 'negative', 'nan', 'inf', 'all_nan', 'hole', 'good')}
+    cases['zero'][:] = 0
+    cases['negative'] -= 2
+    cases['nan'][3, 3] = np.nan
+    cases['inf'][3, 3] = np.inf
+    cases['all_nan'][:] = np.nan
+    cases['hole'][13, 10] = -np.inf
+    maps = np.stack(list(cases.values()))
+    keypoints, scores = decode_heatmaps(as_kind(maps, kind), 1., **way)
+    result = dict(zip(cases, to_numpy(keypoints)))
+    score = dict(zip(cases, to_numpy(scores)))
+    assert np.isfinite(list(result.values())).all()
+    assert np.isfinite(list(score.values())).all()
+    for name in ('zero', 'negative', 'nan', 'inf', 'all_nan'):
+        assert result[name].tolist() == [-1, -1], name
+    assert score['negative'] == cases['negative'].max()
+    assert score['nan'] == score['inf'] == score['all_nan'] == 0
+    # a hole beside the peak leaves the peak; a good map is not disturbed
+    assert np.abs(result['hole'] - (10.3, 12.4)).max() < 1.5
+    alone, _ = decode_heatmaps(as_kind(base[None], kind), 1., **way)
+    np.testing.assert_allclose(result['good'], to_numpy(alone)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize('way', WAYS, ids=str)
+@settings(max_examples=40, deadline=None)
+@given(
+    height=st.integers(1, 12), width=st.integers(1, 12),
+    seed=st.integers(0, 10**6), scale=st.sampled_from([1e-8, 1., 1e6]),
+    kind=st.sampled_from(['uniform', 'normal', 'constant', 'spike']))
+def test_never_leaves_the_neighbourhood_of_the_map(way, height, width, seed,
+                                                   scale, kind):
+    rng = np.random.default_rng(seed)
+    maps = dict(
+        uniform=rng.random((4, height, width)),
+        normal=rng.standard_normal((4, height, width)),
+        constant=np.ones((4, height, width)),
+        spike=np.eye(1, height * width, seed % (height * width)).reshape(
+            1, height, width))[kind] * scale
+    keypoints, scores = decode_heatmaps(maps.astype(np.float32), 1.5, **way)
+    assert np.isfinite(keypoints).all() and np.isfinite(scores).all()
+    assert (keypoints >= -3.1).all()
+    assert (keypoints <= (width + 2.1, height + 2.1)).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10**6), factor=st.floats(1e-3, 1e3),
+    way=st.sampled_from(WAYS))
+def test_scaling_the_map_does_not_move_the_joint(seed, factor, way):
+    maps, _ = noisy_gaussians(
+        np.random.default_rng(seed), 2, (24, 32), 5, 0.01, 6, np.float64)
+    np.testing.assert_allclose(
+        decode_heatmaps(maps * factor, 2., **way)[0],
+        decode_heatmaps(maps, 2., **way)[0], atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_mirroring_the_map_mirrors_the_joint(seed):
+    maps, _ = noisy_gaussians(
+        np.random.default_rng(seed), 2, (24, 32), 5, 0.05, 0, np.float64)
+    a = decode_heatmaps(maps, 2.)[0]
+    b = decode_heatmaps(maps[:, ::-1, ::-1], 2.)[0]
+    np.testing.assert_allclose(a, (23, 31) - b, atol=1e-6)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_covariance_predicts_the_scatter(rng, kind):
+    for noise in (0.02, 0.1):
+        maps, points = noisy_gaussians(rng, 2, (48, 64), 2000, noise, 7)
+        keypoints, _, cov = (
+            to_numpy(a) for a in decode_heatmaps(
+                as_kind(maps, kind), 2., return_covariance=True))
+        error = keypoints - points
+        scatter = np.cov(error.T)
+        np.testing.assert_allclose(
+            cov.mean(0), scatter, atol=0.1 * scatter[0, 0])
+        # squared errors in units of their own prediction: 2 degrees of
+        # freedom, so a mean of 2
+        unit = np.einsum('mi,mij,mj->m', error, np.linalg.inv(cov), error)
+        assert 1.8 < unit.mean() < 2.2
+
+
+def test_covariance_of_nothing_is_that_of_the_whole_map():
+    cov = decode_heatmaps(
+        np.zeros((1, 32, 24)), 2., return_covariance=True)[2]
+    np.testing.assert_allclose(cov, [[[24**2 / 12, 0], [0, 32**2 / 12]]])
+
+
+def test_nothing_in_nothing_out():
+    for lead in ((0, ), (2, 0), (0, 17)):
+        keypoints, scores = decode_heatmaps(np.zeros((*lead, 8, 8)), 1.)
+        assert keypoints.shape == (*lead, 2) and scores.shape == lead
+
+
+@pytest.mark.parametrize('change, words', [
+    (dict(sigma=-1), 'sigma .* got -1'),
+    (dict(sigma='2'), "sigma .* got '2'"),
+    (dict(method='taylor'), "method .* got 'taylor'"),
+    (dict(peak='max'), "peak .* got 'max'"),
+    (dict(blur_kernel_size=10), 'blur_kernel_size .* got 10'),
+    (dict(heatmaps=np.zeros(7)), r'heatmaps .* got \(7,\)'),
+    (dict(heatmaps=np.zeros((1, 0, 7))), r'heatmaps .* got \(1, 0, 7\)'),
+    (dict(method='shift', return_covariance=True), 'return_covariance'),
+])
+def test_says_what_is_wrong(change, words):
+    args = dict(heatmaps=np.zeros((1, 9, 9)), sigma=1.)
+    args.update(change)
+    with pytest.raises(ValueError, match=words):
+        decode_heatmaps(**args)
+
+
+def test_complex_maps_are_refused():
+    with pytest.raises(TypeError, match='complex'):
+        decode_heatmaps(np.zeros((1, 9, 9), complex), 1.)

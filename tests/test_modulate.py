@@ -1,0 +1,70 @@
+"""Modulation against OpenCV and the algebra of Gaussians."""
+import numpy as np
+import oracle
+import pytest
+from conftest import SIZES, as_kind, noisy_gaussians, to_numpy
+
+from mmpose_dark.functional import modulate_heatmaps
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('kernel_size', [3, 5, 7, 9, 11, 17])
+def test_equals_opencv(rng, kind, kernel_size):
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 9, 0.1)
+    ours = to_numpy(
+        modulate_heatmaps(
+            as_kind(maps, kind), 2., rescale='max',
+            blur_kernel_size=kernel_size))
+    theirs = [oracle.blur(m, kernel_size) for m in maps]
+    np.testing.assert_allclose(ours, theirs, atol=2e-6)
+
+
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_blurred_gaussian_is_a_wider_gaussian(sigma, size):
+    centre = (size[0] / 2 + 0.3, size[1] / 2 - 0.4)
+    heatmap = oracle.gaussian(*centre, *size, sigma)
+    ours = modulate_heatmaps(heatmap, sigma, rescale='max')
+    wider = oracle.gaussian(*centre, *size, sigma * 2**0.5)
+    # within the 2.5 sigma at which the kernel is cut
+    np.testing.assert_allclose(
+        ours, wider * heatmap.max() / wider.max(), atol=0.01)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_eq_11_restores_the_range(rng, kind):
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 9, 0.1)
+    ours = to_numpy(modulate_heatmaps(as_kind(maps, kind), 2.))
+    np.testing.assert_allclose(
+        ours.max((1, 2)), maps.max((1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(ours.min((1, 2)), 0, atol=1e-7)
+
+
+@pytest.mark.parametrize('rescale', ['minmax', 'max'])
+@pytest.mark.parametrize('value', [0., 1., -2.])
+def test_flat_maps_stay_finite(rescale, value):
+    for size in ((1, 1), (1, 9), (5, 4)):
+        out = modulate_heatmaps(
+            np.full((2, *size), value, np.float32), 1., rescale=rescale)
+        assert np.isfinite(out).all()
+
+
+def test_broken_pixels_count_as_zero(rng):
+    maps, _ = noisy_gaussians(rng, 2, (20, 20), 1, 0.)
+    broken = maps.copy()
+    broken[0, 3, 3], broken[0, 4, 4], maps[0, 3, 3], maps[0, 4, 4] = (
+        np.nan, np.inf, 0, 0)
+    np.testing.assert_array_equal(
+        modulate_heatmaps(broken, 2.), modulate_heatmaps(maps, 2.))
+
+
+@pytest.mark.parametrize('change, words', [
+    (dict(rescale='sum'), "rescale .* got 'sum'"),
+    (dict(blur_kernel_size=4), 'blur_kernel_size .* got 4'),
+    (dict(sigma=-1), 'sigma .* got -1'),
+    (dict(heatmaps=np.zeros(3)), r'heatmaps .* got \(3,\)'),
+])
+def test_says_what_is_wrong(change, words):
+    args = dict(heatmaps=np.zeros((9, 9)), sigma=1.)
+    args.update(change)
+    with pytest.raises(ValueError, match=words):
+        modulate_heatmaps(**args)
