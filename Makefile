@@ -1,0 +1,30 @@
+# Each target first brings .venv up to date, which is done in no time if it is.
+python := .venv/bin/python
+
+help:
+	@echo 'make demo    train and test a small network with and without DARK'
+	@echo 'make test    run the tests; ARGS="-m \"not slow\"" for the quick ones'
+	@echo 'make bench   measure speed against the codec of MMPose'
+	@echo 'make lint    check the style'
+	@echo 'make clean   remove build products and caches, not .venv'
+
+setup:
+	@.ci/setup
+
+demo: setup
+	$(python) tools/quickstart.py $(ARGS)
+
+test: setup
+	$(python) -m pytest $(ARGS)
+
+bench: setup
+	$(python) tools/benchmark_codec.py $(ARGS)
+
+lint: setup
+	$(python) -m ruff check
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis demo_out
+	find mmpose_dark configs tools tests -name __pycache__ -exec rm -rf {} +
+
+.PHONY: help setup demo test bench lint clean

@@ -1,0 +1,55 @@
+"""What setup.cfg cannot say: the files for ``mmpose_dark/.mim``.
+
+OpenMMLab tools look there for configs and tools. A wheel carries copies,
+checkpoints beside the configs included; an editable install has links.
+"""
+import os
+import shutil
+import sys
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+MIM = os.path.join('mmpose_dark', '.mim')
+NAMES = [
+    name for name in ('configs', 'tools', 'model-index.yml')
+    if os.path.exists(name)
+]
+
+
+def copy(name, folder):
+    if os.path.isdir(name):
+        shutil.copytree(
+            name,
+            os.path.join(folder, name),
+            ignore=shutil.ignore_patterns('__pycache__'))
+    else:
+        shutil.copy(name, folder)
+
+
+def link(name, folder):
+    try:
+        os.symlink(
+            os.path.relpath(name, folder), os.path.join(folder, name))
+    except OSError:  # Windows, without the right to make links
+        copy(name, folder)
+
+
+def fill(folder, place):
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for name in NAMES:
+        place(name, folder)
+
+
+class BuildWithMim(build_py):
+    def run(self):
+        super().run()
+        if not getattr(self, 'editable_mode', False):
+            fill(os.path.join(self.build_lib, MIM), copy)
+
+
+if __name__ == '__main__':
+    if {'develop', 'editable_wheel'} & set(sys.argv):
+        fill(MIM, link)
+    setup(cmdclass={'build_py': BuildWithMim})
