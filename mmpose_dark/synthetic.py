@@ -14,11 +14,12 @@ Note:
     - Whatever is drawn is the convex hull of discs (x, y, radius).
 """
 import json
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+
+from ._canvas import GRAIN, Canvas, Paint, add_noise
 
 KEYPOINTS = (
     'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear',
@@ -54,12 +55,6 @@ _PARTS = (
         ('trousers', (HIP, .060), (KNEE, .042)),
         ('hem', (KNEE, .040), (ANKLE, .027)),
         ('shoe', (ANKLE, .027), (TOE, .022))))
-
-_ZOOM = 3  # drawn this much larger, then averaged down
-_SHIFT = 4  # fractional bits of OpenCV's polygon corners
-_ANGLES = np.arange(16) * np.pi / 8
-_CIRCLE = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
-_GRAIN = 20, 80, 300  # cells per side of a cloth's or a wall's texture
 
 
 def make_figures(out_dir, num_images, seed=0, progress=iter):
@@ -147,8 +142,10 @@ def draw_scene(rng):
         joint = points[rng.integers(17), :2]
         _draw_clutter(rng, canvas, joint, .6 * height, clothes)
 
-    keypoints = np.column_stack([points[:17, :2], canvas.seen(points[:17])])
-    keypoints[keypoints[:, 2] == 0] = 0
+    keypoints = points[:17].copy()
+    keypoints[:, 2] = np.add(1, _seen(canvas, keypoints[:, :2]))
+    inside = (keypoints[:, :2] >= 0) & (keypoints[:, :2] <= size - 1)
+    keypoints[~inside.all(1)] = 0
     discs = np.concatenate([_discs(points, build, part) for part in _PARTS])
     low = (discs[:, :2] - discs[:, 2:]).min(0)
     high = (discs[:, :2] + discs[:, 2:]).max(0)
@@ -235,89 +232,10 @@ def _discs(points, build, part):
     return np.array([(*points[i, :2], build * r) for i, r in part[1:]])
 
 
-class Canvas:
-    """A picture drawn too large and averaged down, so that edges fall between
-    pixels, with a map of the body part seen at each place (0 for none).
-
-    Args:
-        image (np.ndarray): What is there already, uint8, (h, w, 3).
-    """
-
-    def __init__(self, image):
-        h, w = image.shape[:2]
-        self.size = w, h
-        self.image = cv2.resize(image, (_ZOOM * w, _ZOOM * h))
-        self.owner = np.zeros((_ZOOM * h, _ZOOM * w), np.uint8)
-
-    def hull(self, discs, paint, owner=0):
-        """Fill the convex hull of discs (n, 3): x, y and radius in px."""
-        rim = discs[:, None, :2] + discs[:, None, 2:] * _CIRCLE
-        rim = (_ZOOM * rim + (_ZOOM - 1) / 2).astype(np.float32)
-        outline = cv2.convexHull(rim.reshape(-1, 2))
-        x, y, w, h = cv2.boundingRect(outline)
-        cut = np.s_[max(y, 0):max(y + h, 0), max(x, 0):max(x + w, 0)]
-        image, owners = self.image[cut], self.owner[cut]
-        if image.size == 0:
-            return
-        origin = max(x, 0), max(y, 0)
-        corners = np.rint((outline - origin) * 2**_SHIFT).astype(np.int32)
-        mask = np.zeros_like(owners)
-        cv2.fillConvexPoly(mask, corners, 255, shift=_SHIFT)
-        cv2.fillConvexPoly(owners, corners, owner, shift=_SHIFT)
-        axis = _ZOOM * discs[[0, -1], :2] - origin
-        patch = paint.patch(mask.shape, axis, _ZOOM * discs[:, 2].max())
-        cv2.copyTo(patch, mask, image)
-
-    def seen(self, points):
-        """COCO's visibility (17,): 0 outside, 1 hidden, 2 seen."""
-        end = np.subtract(self.size, 1)
-        inside = ((points[:, :2] >= 0) & (points[:, :2] <= end)).all(1)
-        x, y = np.rint(_ZOOM * np.clip(points[:, :2], 0, end) +
-                       (_ZOOM - 1) / 2).astype(int).T
-        own = [part > 0 and any(i == joint for i, _ in _PARTS[part - 1][1:])
-               for joint, part in enumerate(self.owner[y, x])]
-        return np.where(inside, 1 + np.array(own), 0)
-
-    def picture(self):
-        """The picture, uint8, (h, w, 3)."""
-        return cv2.resize(self.image, self.size, interpolation=cv2.INTER_AREA)
-
-
-class Paint:
-    """A grainy surface, with stripes across its length if a period is given.
-
-    Args:
-        rng (np.random.Generator): Varies the colour, draws the rest.
-        colour (np.ndarray): BGR, 0 to 255.
-        period (float): Distance of the stripes in px; 0 for none.
-    """
-
-    def __init__(self, rng, colour, period=0):
-        self.colour = np.clip(colour + rng.normal(0, 12, 3), 0, 255)
-        self.stripe = np.clip(self.colour + rng.normal(0, 70, 3), 0, 255)
-        self.grain = rng.uniform(.05, .5)
-        self.origin = rng.random(2)
-        self.period = _ZOOM * period
-
-    def patch(self, shape, axis, radius):
-        """A piece of it, uint8, (*shape, 3), as long as axis (2, 2)."""
-        h, w = shape
-        noise = _noise(*_GRAIN)
-        if h > len(noise) or w > len(noise):
-            noise = cv2.resize(noise, (w, h))
-        y, x = (self.origin * np.subtract(noise.shape[:2], shape)).astype(int)
-        shade = self.colour - 128 * self.grain
-        patch = cv2.convertScaleAbs(noise[y:y + h, x:x + w], alpha=self.grain)
-        patch = cv2.add(patch, (*shade, 0))
-        if self.period:
-            length = np.linalg.norm(axis[1] - axis[0]) + 1e-6
-            along = (axis[1] - axis[0]) / length
-            across = radius * np.array([-along[1], along[0]])
-            for t in np.arange(-radius, length + radius, self.period):
-                a, b = np.rint(axis[0] + t * along + [across, -across])
-                cv2.line(patch, a.astype(int), b.astype(int),
-                         self.stripe.tolist(), max(1, int(.45 * self.period)))
-        return patch
+def _seen(canvas, joints):
+    """Whether each of the joints (17, 2) is on the part seen at its place."""
+    return [part > 0 and any(i == joint for i, _ in _PARTS[part - 1][1:])
+            for joint, part in enumerate(canvas.owners(joints))]
 
 
 def _dress(rng, height):
@@ -339,7 +257,7 @@ def _dress(rng, height):
     cloth['sleeve'] = cloth['shirt'] if rng.random() < .5 else plain['skin']
     cloth['hem'] = cloth['trousers'] if rng.random() < .7 else plain['skin']
     return {name: [Paint(rng, *look) for _ in range(2)]
-            for name, look in (plain | cloth).items()}
+            for name, look in {**plain, **cloth}.items()}
 
 
 def _draw_clutter(rng, canvas, centre, height, clothes):
@@ -366,7 +284,7 @@ def _backdrop(rng, size):
     image = cv2.resize(colours.astype(np.float32), size.tolist(),
                        interpolation=cv2.INTER_CUBIC)
     image = np.clip(image, 0, 255).astype(np.uint8)
-    return _add_noise(rng, image, 1, rng.uniform(.1, .7), *_GRAIN)
+    return add_noise(rng, image, 1, rng.uniform(.1, .7), *GRAIN)
 
 
 def _photograph(rng, image, height):
@@ -384,26 +302,5 @@ def _photograph(rng, image, height):
         across = y * np.cos(angle) - x * np.sin(angle)
         kernel = np.exp(-across**2) * (abs(along) <= reach)
         image = cv2.filter2D(image, -1, kernel / kernel.sum())
-    return _add_noise(
+    return add_noise(
         rng, image, rng.uniform(.5, 1.2), rng.uniform(.02, .35), 1280)
-
-
-def _add_noise(rng, image, contrast, amount, *cells):
-    """Add a random piece of noise to the image, its contrast changed."""
-    h, w = image.shape[:2]
-    noise = _noise(*cells)
-    y, x = rng.integers(0, np.subtract(noise.shape[:2], (h, w)))
-    return cv2.addWeighted(image, contrast, noise[y:y + h, x:x + w], amount,
-                           128 * (1 - contrast - amount))
-
-
-@lru_cache
-def _noise(*cells):
-    """Noise with so many cells per side, uint8, (1280, 1280, 3), around 128;
-    each scale adds a standard deviation of up to 40.
-    """
-    rng = np.random.default_rng(0)
-    noise = sum(
-        cv2.resize(rng.normal(0, 40, (n, n, 3)).astype(np.float32),
-                   (1280, 1280)) for n in cells)
-    return np.clip(128 + noise, 0, 255).astype(np.uint8)

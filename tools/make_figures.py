@@ -7,7 +7,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
+from rich.progress import track
 
 from mmpose_dark.synthetic import make_figures
 
@@ -34,8 +34,7 @@ def main():
     for split, number, seed in (('train', args.train, args.seed),
                                 ('val', args.val, args.seed + 1)):
         path = make_figures(
-            args.out / split, number, seed,
-            progress=partial(tqdm, desc=split, unit='picture'))
+            args.out / split, number, seed, partial(track, description=split))
         print(path)
 
 

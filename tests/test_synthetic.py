@@ -1,0 +1,165 @@
+"""The figures: joints where the annotation says, in COCO's format."""
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from mmpose_dark import synthetic
+from mmpose_dark._canvas import Canvas, Paint
+
+
+@pytest.fixture(scope='module')
+def figures(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('figures')
+    return synthetic.make_figures(folder, 30, seed=5)
+
+
+def centroid(weights):
+    """Centre of mass (x, y) in px of an array (h, w)."""
+    y, x = np.indices(weights.shape)
+    return np.array([(x * weights).sum(), (y * weights).sum()]) / weights.sum()
+
+
+def draw_disc(rng, point, radius):
+    """Weights (64, 64) of a disc, without grain."""
+    paint = Paint(rng, np.full(3, 255.))
+    paint.colour, paint.grain = np.full(3, 200.), 0.
+    canvas = Canvas(np.zeros((64, 64, 3), np.uint8))
+    canvas.hull(np.array([[*point, radius]]), paint)
+    return canvas.picture()
+
+
+def test_disc_is_drawn_at_its_coordinates(rng):
+    for _ in range(100):
+        point, radius = rng.uniform(20, 44, 2), rng.uniform(3, 12)
+        image = draw_disc(rng, point, radius)[..., 0].astype(float)
+        assert np.abs(centroid(image) - point).max() < .05
+
+
+def test_blur_moves_nothing(rng, monkeypatch):
+    monkeypatch.setattr(synthetic, 'add_noise', lambda rng, image, *_: image)
+    changed = 0
+    for _ in range(50):
+        point = rng.uniform(28, 36, 2)
+        sharp = draw_disc(rng, point, 4)
+        image = synthetic._photograph(rng, sharp, rng.uniform(50, 220))
+        changed += (image != sharp).any()
+        assert np.abs(centroid(image[..., 0].astype(float)) - point).max() < .1
+    assert changed > 20
+
+
+def test_face_of_a_figure_is_drawn_around_its_joints(rng):
+    """Eyes, ears and nose are discs of their own: each lies on its joint."""
+    whole = 0
+    for _ in range(30):
+        points = 200 * synthetic.sample_pose(rng)
+        points[:, :2] += 150
+        canvas = Canvas(np.zeros((300, 300, 3), np.uint8))
+        clothes = synthetic._dress(rng, 200)
+        synthetic.draw_figure(canvas, 200, points, clothes)
+        zoom = len(canvas.owner) / 300
+        for number, part in enumerate(synthetic._PARTS, 1):
+            (joint, radius), *others = part[1:]
+            mask = (canvas.owner == number).astype(float)
+            area = np.pi * (200 * zoom * radius)**2
+            if joint > 16 or others or mask.sum() < .97 * area:
+                continue  # not the disc of a joint, or partly hidden
+            whole += 1
+            drawn = (centroid(mask) - (zoom - 1) / 2) / zoom
+            assert np.abs(drawn - points[joint, :2]).max() < .15
+    assert whole > 30
+
+
+def test_hidden_joint_is_not_seen(rng):
+    points = 200 * synthetic.sample_pose(rng)
+    points[:, :2] += 150
+    canvas = Canvas(np.zeros((300, 300, 3), np.uint8))
+    synthetic.draw_figure(canvas, 200, points, synthetic._dress(rng, 200))
+    before = synthetic._seen(canvas, points[:17, :2])
+    joint = before.index(True)
+    canvas.hull(np.array([[*points[joint, :2], 5]]),
+                Paint(rng, np.zeros(3)))
+    assert not synthetic._seen(canvas, points[:17, :2])[joint]
+
+
+def test_same_seed_writes_the_same_bytes(figures, tmp_path):
+    again = synthetic.make_figures(tmp_path / 'again', 30, seed=5)
+    assert again.read_bytes() == figures.read_bytes()
+    pictures = sorted(figures.parent.glob('images/*.jpg'))
+    assert len(pictures) == 30
+    for path in pictures:
+        other = again.parent / 'images' / path.name
+        assert other.read_bytes() == path.read_bytes()
+
+
+def test_longer_data_set_starts_with_the_shorter(figures, tmp_path):
+    shorter = synthetic.make_figures(tmp_path / 'short', 3, seed=5)
+    a, b = (json.loads(p.read_text()) for p in (figures, shorter))
+    assert a['annotations'][:3] == b['annotations']
+    other = synthetic.make_figures(tmp_path / 'other', 3, seed=6)
+    assert json.loads(other.read_text())['annotations'] != b['annotations']
+
+
+def test_annotations_are_consistent(figures):
+    data = json.loads(figures.read_text())
+    flags = set()
+    for image, ann in zip(data['images'], data['annotations']):
+        pixels = cv2.imread(str(figures.parent / 'images' /
+                                image['file_name']))
+        assert pixels.shape == (image['height'], image['width'], 3)
+        keypoints = np.reshape(ann['keypoints'], (17, 3))
+        xy, v = keypoints[:, :2], keypoints[:, 2]
+        flags.update(v)
+        assert ann['num_keypoints'] == (v > 0).sum()
+        assert (xy[v == 0] == 0).all()
+        end = np.subtract([image['width'], image['height']], 1)
+        assert ((xy >= 0) & (xy <= end)).all()
+        low, size = np.split(np.array(ann['bbox']), 2)
+        assert (low >= 0).all() and (low + size <= end + 1e-3).all()
+        labelled = xy[v > 0]
+        assert (labelled >= low - 1e-3).all()
+        assert (labelled <= low + size + 1e-3).all()
+        assert ann['area'] == pytest.approx(.53 * size.prod(), rel=1e-4)
+    assert flags == {0, 1, 2}
+    # Sub-pixel: coordinates do not gather on whole or half pixels.
+    xy = np.array([a['keypoints'] for a in data['annotations']])
+    fraction = np.delete(xy, np.s_[2::3], 1)
+    fraction = fraction[fraction > 0] * 2 % 1
+    assert abs(np.exp(2j * np.pi * fraction).mean()) < .15
+
+
+def test_coco_tools_score_the_truth_as_perfect(figures):
+    coco = pytest.importorskip('xtcocotools.coco').COCO(str(figures))
+    from xtcocotools.cocoeval import COCOeval
+    person = coco.loadCats(1)[0]
+    assert tuple(person['keypoints']) == synthetic.KEYPOINTS
+    results = [
+        dict(image_id=a['image_id'], category_id=1, score=1.,
+             keypoints=a['keypoints']) for a in coco.anns.values()
+    ]
+    sigmas = np.array([
+        .026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062,
+        .107, .107, .087, .087, .089, .089])
+    evaluator = COCOeval(coco, coco.loadRes(results), 'keypoints', sigmas)
+    evaluator.evaluate()
+    evaluator.accumulate()
+    evaluator.summarize()
+    assert evaluator.stats[0] == pytest.approx(1)
+
+
+def test_mirrored_names_are_pairs():
+    names = synthetic.KEYPOINTS
+    for left, right in zip(names[1::2], names[2::2]):
+        assert left.replace('left', 'right') == right
+
+
+def test_needs_neither_torch_nor_mmpose():
+    code = ('import sys, mmpose_dark.synthetic; '
+            'print({m.split(".")[0] for m in sys.modules} & '
+            '{"torch", "mmcv", "mmengine", "mmpose"})')
+    printed = subprocess.run([sys.executable, '-c', code], check=True,
+                             capture_output=True, text=True).stdout
+    assert printed.strip() == 'set()'
