@@ -1,0 +1,297 @@
+"""What gets installed, and the script that makes the environment."""
+import configparser
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import mmpose_dark
+
+ROOT = Path(__file__).resolve().parents[1]
+SETUP_FILES = ['.ci', 'requirements', 'setup.cfg', 'setup.py']
+PACKAGE_FILES = [
+    'LICENSE', 'MANIFEST.in', 'README.md', 'configs', 'mmpose_dark',
+    'model-index.yml', 'requirements', 'setup.cfg', 'setup.py', 'tools'
+]
+
+pytestmark = pytest.mark.skipif(
+    not (ROOT / 'setup.cfg').exists(), reason='needs a source checkout')
+
+
+def copy(names, target):
+    target.mkdir()
+    for name in names:
+        source = ROOT / name
+        if source.is_dir():
+            ignore = shutil.ignore_patterns('__pycache__', '.mim')
+            shutil.copytree(source, target / name, ignore=ignore)
+        elif source.exists():
+            shutil.copy(source, target)
+    return target
+
+
+def lines(path):
+    text = (ROOT / path).read_text()
+    return [x for x in text.splitlines() if x and not x.startswith('#')]
+
+
+def extras():
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    return {
+        name: value.split()
+        for name, value in config['options.extras_require'].items()
+    }
+
+
+# ---- the package
+
+
+def pip(*args, cwd):
+    pytest.importorskip('setuptools')
+    command = [sys.executable, '-m', 'pip', *args]
+    done = subprocess.run(
+        [*command, '--no-deps', '--no-index', '--no-build-isolation'],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        universal_newlines=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.slow
+def test_wheel(tmp_path):
+    source = copy(PACKAGE_FILES, tmp_path / 'the source')
+    (source / 'configs' / 'tiny.pth').write_bytes(b'a checkpoint')
+    pip('wheel', '-w', str(tmp_path), '.', cwd=source)
+
+    wheel, = tmp_path.glob('*.whl')
+    assert wheel.name.startswith(f'mmpose_dark-{mmpose_dark.__version__}-py3-')
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    expected = {'mmpose_dark/.mim/model-index.yml'}
+    for folder in ('configs', 'tools'):
+        expected |= {
+            f'mmpose_dark/.mim/{path.relative_to(source).as_posix()}'
+            for path in (source / folder).rglob('*') if path.is_file()
+        }
+    assert 'mmpose_dark/.mim/configs/tiny.pth' in expected
+    assert {x for x in names if '/.mim/' in x} == expected
+    assert {x.split('/')[0] for x in names} == {
+        'mmpose_dark', f'mmpose_dark-{mmpose_dark.__version__}.dist-info'}
+    assert any(x.endswith('.dist-info/LICENSE') or
+               x.endswith('.dist-info/licenses/LICENSE') for x in names)
+
+
+@pytest.mark.slow
+def test_editable_install_links_to_the_configs(tmp_path):
+    source = copy(PACKAGE_FILES, tmp_path / 'the source')
+    pip('install', '-I', '--prefix', str(tmp_path / 'prefix'), '-e', '.',
+        cwd=source)
+    mim = source / 'mmpose_dark' / '.mim'
+    for name in ('configs', 'tools', 'model-index.yml'):
+        assert (mim / name).resolve() == source / name
+
+
+# ---- the pins
+
+
+def test_mminstall_says_what_the_extra_says():
+    assert lines('requirements/mminstall.txt') == extras()['mim']
+
+
+def test_every_extra_is_pinned():
+    pins = lines('requirements/constraints.txt')
+    assert all(re.fullmatch(r'[\w-]+==[\w.]+', pin) for pin in pins)
+    pinned = {pin.split('==')[0] for pin in pins}
+    assert len(pinned) == len(pins)
+    for name, requirements in extras().items():
+        if name != 'mim':  # ranges, for an environment that is not ours
+            assert set(requirements) <= pinned, name
+
+
+def test_makefile_names_existing_tools():
+    for tool in re.findall(r'tools/\w+\.py', (ROOT / 'Makefile').read_text()):
+        assert (ROOT / tool).is_file()
+
+
+# ---- .ci/setup, with a stand-in for Python that installs nothing
+
+STANDIN = """#!/usr/bin/env bash
+case "$*" in
+*version_info*) echo "${SAYS_VERSION:-3.11}" ;;
+*ensurepip*) [ -z "${LACKS_VENV:-}" ] ;;
+'-m venv '*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;
+'-m pip install '*)
+    echo "$*" >>pip_calls
+    sleep "${PIP_TAKES:-0}"
+    if [ -n "${PIP_SAYS:-}" ]; then echo "$PIP_SAYS"; exit 1; fi ;;
+'-I -c '*)
+    if [ -n "${IMPORT_SAYS:-}" ]; then echo "$IMPORT_SAYS"; exit 1; fi ;;
+esac
+"""
+
+
+class Checkout:
+
+    def __init__(self, tmp_path):
+        self.root = copy(SETUP_FILES, tmp_path / 'a project')
+        self.bin = tmp_path / 'bin'
+        self.bin.mkdir()
+        self.program('python3.11', STANDIN)
+        self.program('df', 'echo; echo / 0 0 9000000 0% /')
+
+    def program(self, name, text):
+        path = self.bin / name
+        path.write_text(text)
+        path.chmod(0o755)
+
+    def start(self, **env):
+        path = f'{self.bin}{os.pathsep}{os.environ["PATH"]}'
+        base = {k: v for k, v in os.environ.items() if k != 'PYTHON'}
+        return subprocess.Popen(
+            [str(self.root / '.ci' / 'setup')],
+            env={**base, 'PATH': path, **env},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            universal_newlines=True)
+
+    def setup(self, **env):
+        process = self.start(**env)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def fails(self, *words, **env):
+        """It must end with one line that holds every word, and no stamp."""
+        code, _, err = self.setup(**env)
+        assert code == 1
+        message, = err.strip().splitlines()
+        assert message.startswith('.ci/setup: ')
+        for word in words:
+            assert word in message
+        assert not self.stamp.exists()
+
+    @property
+    def stamp(self):
+        return self.root / '.venv' / 'setup.stamp'
+
+    @property
+    def pip_calls(self):
+        calls = self.root / 'pip_calls'
+        return len(calls.read_text().splitlines()) if calls.exists() else 0
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    if os.name != 'posix' or not shutil.which('bash'):
+        pytest.skip('needs bash')
+    return Checkout(tmp_path)
+
+
+def test_setup_installs_once(checkout):
+    code, out, err = checkout.setup()
+    assert (code, err) == (0, '')
+    assert '[5/5]' in out and 'ready' in out
+    calls = checkout.pip_calls
+    assert calls > 0
+    assert checkout.setup() == (0, '', '')
+    assert checkout.pip_calls == calls
+
+
+def test_setup_follows_a_changed_pin(checkout):
+    checkout.setup()
+    calls = checkout.pip_calls
+    mark = checkout.root / '.venv' / 'mark'
+    mark.touch()
+    with open(checkout.root / 'requirements' / 'constraints.txt', 'a') as file:
+        file.write('new==1.0\n')
+    code, out, _ = checkout.setup()
+    assert code == 0 and 'up to date' in out
+    assert checkout.pip_calls > calls
+    assert mark.exists()
+
+
+def test_setup_starts_afresh_where_it_cannot_repair(checkout, tmp_path):
+    checkout.fails('no such thing', PIP_SAYS='no such thing')
+    mark = checkout.root / '.venv' / 'mark'
+    mark.touch()
+    assert checkout.setup()[0] == 0
+    assert not mark.exists()
+
+    mark.touch()
+    checkout.root = checkout.root.rename(tmp_path / 'moved')
+    mark = checkout.root / '.venv' / 'mark'
+    assert mark.exists()
+    assert checkout.setup()[0] == 0
+    assert not mark.exists()
+
+
+def test_interrupted_setup_is_repaired(checkout):
+    process = checkout.start(PIP_TAKES='1')
+    while not checkout.pip_calls and process.poll() is None:
+        time.sleep(.01)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert 'run it again' in err
+    assert not checkout.stamp.exists()
+    assert checkout.setup()[0] == 0
+
+
+@pytest.mark.parametrize('version', ['3.8', '3.13'])
+def test_setup_wants_its_python(checkout, version):
+    checkout.fails(
+        'needs Python 3.11', f'is {version}', 'PYTHON=',
+        PYTHON=str(checkout.bin / 'python3.11'),
+        SAYS_VERSION=version)
+    assert not (checkout.root / '.venv').exists()
+
+
+def test_setup_names_a_missing_python(checkout):
+    checkout.fails('needs Python 3.11', '/nowhere', PYTHON='/nowhere')
+
+
+def test_setup_takes_the_python_it_is_given(checkout):
+    checkout.program('py with space', STANDIN)
+    os.remove(checkout.bin / 'python3.11')
+    python = str(checkout.bin / 'py with space')
+    assert checkout.setup(PYTHON=python)[0] == 0
+
+
+def test_setup_names_a_missing_venv_module(checkout):
+    checkout.fails('python3.11-venv', LACKS_VENV='yes')
+
+
+def test_setup_names_a_full_disk(checkout):
+    checkout.program('df', 'echo; echo / 0 0 3000000 0% /')
+    checkout.fails('needs 8 GB of free disk, here are 2')
+
+
+def test_setup_leaves_a_foreign_venv_alone(checkout):
+    (checkout.root / '.venv').mkdir()
+    (checkout.root / '.venv' / 'precious').touch()
+    checkout.fails('move it away')
+    assert (checkout.root / '.venv' / 'precious').exists()
+
+
+@pytest.mark.parametrize('said, words', [
+    ('Failed to establish a new connection: Connection refused', 'network'),
+    ('ERROR: No matching distribution found for torch', 'network'),
+    ('OSError: [Errno 28] No space left on device', 'disk is full'),
+    ('ERROR: something else', 'ERROR: something else'),
+])
+def test_setup_says_why_pip_failed(checkout, said, words):
+    checkout.fails(words, PIP_SAYS=f'first line\n{said}\n')
+
+
+def test_setup_names_a_missing_system_library(checkout):
+    checkout.fails(
+        'libgl1', IMPORT_SAYS='ImportError: libGL.so.1: cannot open')
