@@ -62,7 +62,7 @@ def pip(*args, cwd):
         cwd=cwd,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        universal_newlines=True)
+        text=True)
     assert done.returncode == 0, done.stdout
 
 
@@ -162,7 +162,7 @@ class Checkout:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            universal_newlines=True)
+            text=True)
 
     def setup(self, **env):
         process = self.start(**env)
