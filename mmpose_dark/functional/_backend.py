@@ -19,6 +19,7 @@ class NumpyBackend:
 
     abs, ceil, exp, floor = np.abs, np.ceil, np.exp, np.floor
     isfinite, log, sqrt, trunc = np.isfinite, np.log, np.sqrt, np.trunc
+    clip = staticmethod(np.clip)
     stack, where = staticmethod(np.stack), staticmethod(np.where)
     #: shapes may follow the data: work can be spent only where it is needed
     dynamic = True
@@ -56,11 +57,6 @@ class NumpyBackend:
         return array.astype(np.int64)
 
     @staticmethod
-    def transpose(array):
-        """Swap the last two axes."""
-        return array.swapaxes(-1, -2)
-
-    @staticmethod
     def amax(array):
         """Maximum over the last axis."""
         return array.max(-1)
@@ -91,25 +87,34 @@ class NumpyBackend:
             pad_y, pad_x = max(0, size[0] - height), max(0, size[1] - width)
             maps = np.pad(maps, ((0, 0), (0, pad_y), (0, pad_x)))
         top, left = y - ry, x - rx
-        top_in = top.clip(0, maps.shape[1] - size[0])
-        left_in = left.clip(0, maps.shape[2] - size[1])
-        # A strided view copies each window in one go, several times faster
-        # than an index per pixel ...
-        view = np.lib.stride_tricks.sliding_window_view(
-            maps, size, axis=(1, 2))
-        out = view[which, top_in, left_in]
-        # ... and only the windows that reach over the border are shifted.
+        top_in = np.minimum(np.maximum(top, 0), maps.shape[1] - size[0])
+        left_in = np.minimum(np.maximum(left, 0), maps.shape[2] - size[1])
+        out = _cut(maps, size, which, top_in, left_in)
+        # Windows that reach over the border are cut again, out of zeros with
+        # what is on the map in their middle.
         over = np.flatnonzero((top != top_in) | (left != left_in))
         if len(over):
-            rows = np.arange(size[0]) + (top - top_in)[over, None]
-            cols = np.arange(size[1]) + (left - left_in)[over, None]
-            inside = (((rows >= 0) & (rows < size[0]))[:, :, None] &
-                      ((cols >= 0) & (cols < size[1]))[:, None, :])
-            shifted = out[over[:, None, None],
-                          rows.clip(0, size[0] - 1)[:, :, None],
-                          cols.clip(0, size[1] - 1)[:, None, :]]
-            out[over] = np.where(inside, shifted, 0)
+            padded = np.zeros((len(over), size[0] + 2 * ry, size[1] + 2 * rx),
+                              maps.dtype)
+            padded[:, ry:ry + size[0], rx:rx + size[1]] = out[over]
+            # A peak lies on the map, so no window is further out than this.
+            out[over] = _cut(padded, size, np.arange(len(over)),
+                             (top - top_in)[over] + ry,
+                             (left - left_in)[over] + rx)
         return out
+
+
+def _cut(maps, size, which, top, left):
+    """(m, *size) windows of the maps ``which`` at ``top`` and ``left``.
+
+    A strided view copies each window in one go, several times faster than an
+    index per pixel.
+    """
+    steps = maps.strides
+    view = np.lib.stride_tricks.as_strided(
+        maps, (len(maps), maps.shape[1] - size[0] + 1,
+               maps.shape[2] - size[1] + 1, *size), (*steps, *steps[1:]))
+    return view[which, top, left]
 
 
 class TorchBackend:
@@ -120,7 +125,7 @@ class TorchBackend:
     def __init__(self):
         import torch
         self.torch = torch
-        for name in ('abs', 'ceil', 'exp', 'floor', 'isfinite', 'log',
+        for name in ('abs', 'ceil', 'clip', 'exp', 'floor', 'isfinite', 'log',
                      'sqrt', 'stack', 'trunc', 'where'):
             setattr(self, name, getattr(torch, name))
 
@@ -155,10 +160,6 @@ class TorchBackend:
     @staticmethod
     def to_index(tensor):
         return tensor.long()
-
-    @staticmethod
-    def transpose(tensor):
-        return tensor.mT
 
     @staticmethod
     def amax(tensor):
