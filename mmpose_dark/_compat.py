@@ -1,15 +1,16 @@
-"""What MMPose 1.x needs around it to run on today's torch and without CUDA ops.
+"""What MMPose 1.x needs around it on today's torch and without CUDA ops.
 
 :func:`install` is called when the first registered part of the package loads.
 It adds two things and changes neither MMPose nor mmcv nor torch:
 
 - **mmcv-lite.** MMPose's EDPose head imports ``mmcv.ops`` unguarded, so with
   mmcv-lite no model of MMPose can be imported at all (open-mmlab/mmpose
-  issues 282 and 3250). Where no compiled ``mmcv._ext`` is found, a placeholder
-  takes its place whose functions raise when called. A full mmcv always wins.
-- **torch >= 2.6** loads checkpoints with ``weights_only=True`` and refuses what
-  mmengine writes beside the weights (open-mmlab/mmengine issues 1639 and
-  1650). Exactly those globals are allow-listed; the check stays on.
+  issues 282 and 3250). Where no compiled ``mmcv._ext`` is found, a
+  placeholder takes its place whose functions raise when called. A full mmcv
+  always wins.
+- **torch >= 2.6** loads checkpoints with ``weights_only=True`` and refuses
+  what mmengine writes beside the weights (open-mmlab/mmengine issues 1639
+  and 1650). Exactly those globals are allow-listed; the check stays on.
 """
 import importlib.machinery
 import sys

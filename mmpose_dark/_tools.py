@@ -13,8 +13,9 @@ def run_mmpose_tool(name):
     Raises:
         FileNotFoundError: This MMPose came without its tools.
     """
-    from . import codecs  # noqa: F401
     import mmpose
+
+    from . import codecs  # noqa: F401
     package = Path(mmpose.__file__).parent
     # Wheels carry the tools inside the package, a source checkout beside it.
     for folder in (package / '.mim' / 'tools', package.parent / 'tools'):

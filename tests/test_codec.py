@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmpose_dark import DarkHeatmap
+
 from mmpose.codecs import MSRAHeatmap, UDPHeatmap  # isort: skip
 from mmpose.registry import KEYPOINT_CODECS  # isort: skip
 
@@ -28,7 +29,8 @@ def sample(rng, codec, num=17):
 
 
 def build(**kwargs):
-    return KEYPOINT_CODECS.build(dict(type='mmpose_dark.DarkHeatmap', **kwargs))
+    return KEYPOINT_CODECS.build(
+        dict(type='mmpose_dark.DarkHeatmap', **kwargs))
 
 
 @pytest.mark.parametrize('geometry', SIZES)
@@ -73,7 +75,8 @@ def test_decodes_as_the_stock_codec(rng, blur_kernel_size):
     np.testing.assert_allclose(points / 4, theirs / 4, atol=1e-3)
     np.testing.assert_array_equal(scores, their_scores)
     shifted, _ = build(decoding='shift', **GEOMETRY).decode(maps)
-    np.testing.assert_array_equal(shifted, MSRAHeatmap(**GEOMETRY).decode(maps)[0])
+    np.testing.assert_array_equal(
+        shifted, MSRAHeatmap(**GEOMETRY).decode(maps)[0])
 
 
 @pytest.mark.parametrize('switches', [
@@ -87,7 +90,8 @@ def test_batch_decode_is_decode(rng, switches):
     maps = maps.reshape(2, 17, 64, 48)
     for batch in (maps, torch.from_numpy(maps),
                   torch.from_numpy(maps).requires_grad_(),
-                  torch.from_numpy(maps).to(memory_format=torch.channels_last)):
+                  torch.from_numpy(maps).to(
+                      memory_format=torch.channels_last)):
         keypoints, scores = codec.batch_decode(batch)
         assert len(keypoints) == len(scores) == 2
         for one, a, b in zip(maps, keypoints, scores):

@@ -14,13 +14,18 @@ heatmap size. Coordinates are heatmap pixels with pixel centres on integers.
 Two readings of the step are offered. ``peak='raw'`` is the official code: m is
 the brightest raw pixel and the derivatives are central differences of
 :math:`\log h'`. ``peak='modulated'``, the default, is the paper's own m and
-uses exact derivatives of the log of the modulated map normalised at the border
-(see :mod:`.fit`), expanded again where that leads. That makes it the maximum-likelihood
-position of a Gaussian of known sigma under white noise, at the border too.
+uses exact derivatives of the log of the modulated map normalised at the
+border (see :mod:`.fit`), expanded again where that leads. That makes it the
+maximum-likelihood position of a Gaussian of known sigma under white noise, at
+the border too.
 """
 from ._backend import backend_of
-from ._checks import (check_blur_kernel_size, check_choice, check_maps,
-                      check_sigma)
+from ._checks import (
+    check_blur_kernel_size,
+    check_choice,
+    check_maps,
+    check_sigma,
+)
 from .fit import covariance, fit
 from .modulate import Kernel
 from .peaks import MODE_MARGIN, modulated_peak, raw_peak
@@ -64,11 +69,11 @@ def decode_heatmaps(heatmaps,
         peak (str): Where ``'dark'`` starts. ``'modulated'`` is the maximum
             of the modulated map; of several modes, the one around the
             brightest pixel unless another is 10 % higher. ``'paper'`` is the
-            plain maximum of the modulated map. ``'raw'`` is the brightest pixel and the
-            fast path: the official algorithm wherever that one makes sense,
-            and the fit of ``'modulated'`` around the highest modulated pixel
-            within 2 px where it does not (see Note). Defaults to
-            ``'modulated'``.
+            plain maximum of the modulated map. ``'raw'`` is the brightest
+            pixel and the fast path: the official algorithm wherever that one
+            makes sense, and the fit of ``'modulated'`` around the highest
+            modulated pixel within 2 px where it does not (see Note).
+            Defaults to ``'modulated'``.
         blur_kernel_size (int, optional): Size of the modulation kernel as
             OpenCV defines it. Defaults to ``None``: the kernel follows
             ``sigma``.

@@ -112,8 +112,7 @@ def covariance(xp, maps, py, px, fitted, kernel):
 
 
 def _windows(xp, maps, y, x, reach, which):
-    """(M, w, w) windows and, for axes x and y, (2, M, w) what is on the map.
-    """
+    """(M, w, w) windows and (2, M, w) what of x and y is on the map."""
     inside = xp.stack([
         inside_map(xp, x, reach, maps.shape[2], maps),
         inside_map(xp, y, reach, maps.shape[1], maps)
@@ -205,6 +204,6 @@ def _at(xp, windows, inside, cx, cy, sigma):
 
 
 def _gaussian_and_derivatives(xp, u, sigma):
-    """g and its first two derivatives by the centre, at u = (i - c)/sigma."""
+    """Gaussian and two derivatives by its centre, at u = (i - c) / sigma."""
     g = xp.exp(-0.5 * u * u)
     return g, g * u / sigma, g * (u * u - 1) / sigma**2

@@ -14,9 +14,12 @@ import math
 from typing import NamedTuple, Optional, Tuple
 
 from ._backend import backend_of
-from ._checks import (check_blur_kernel_size, check_choice, check_maps,
-                      check_sigma)
-
+from ._checks import (
+    check_blur_kernel_size,
+    check_choice,
+    check_maps,
+    check_sigma,
+)
 
 #: OpenCV takes its smallest kernels from a table: half of each, middle first.
 _OPENCV_TAPS = {

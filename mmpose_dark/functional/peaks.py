@@ -7,8 +7,8 @@ The raw peak is the brightest pixel. The modulated peak is the maximum of
 
 the modulated map (Eq. 10) with each sum taken over the pixels that exist. The
 denominator is a constant inside the map and keeps its border from looking
-dark; the maximum of :math:`\hat h` is the most likely position of a Gaussian of
-known sigma under white noise.
+dark; the maximum of :math:`\hat h` is the most likely position of a Gaussian
+of known sigma under white noise.
 
 A map of a trained network may have several modes, and the brightest pixel is
 evidence too. So the maximum of :math:`\hat h` around the raw peak is taken
@@ -86,8 +86,7 @@ def _make_normalised(xp, like, size, kernel):
 
 
 def _choose(xp, near, far, margin):
-    """The (value, y, x) around the raw peak unless another is clearly higher.
-    """
+    """Of two (value, y, x), the near one unless the far is clearly higher."""
     other = far[0] > margin * near[0]
     return tuple(xp.where(other, b, a) for a, b in zip(near, far))
 
