@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 
 STOCK, PASS = 'MMPose DARK', 'one pass'
+#: Hollow markers of different sizes: several lines lie on one another.
+HOLLOW = dict(ms=9, mfc='none')
 STYLES = {
-    'DARK': dict(color='C3', marker='o', lw=2.2, zorder=5),
-    'DARK raw peak': dict(color='C1', marker='s'),
-    'DARK paper peak': dict(color='C4', marker='x', ls='--'),
-    'DARK unmodulated': dict(color='C5', marker='v', ls=':'),
-    'shift': dict(color='C7', marker='^', ls=':'),
-    'MMPose DARK': dict(color='C0', marker='D'),
-    'MMPose UDP': dict(color='C2', marker='P'),
+    'DARK': dict(color='C3', marker='o', ms=5, lw=2.2, zorder=5),
+    'DARK raw peak': dict(color='C1', marker='s', **HOLLOW),
+    'DARK paper peak': dict(color='C4', marker='x', ls='--', ms=10),
+    'DARK unmodulated': dict(color='C5', marker='v', ls=':', ms=5),
+    'shift': dict(color='C7', marker='^', ls=':', ms=5),
+    'MMPose DARK': dict(color='C0', marker='D', **HOLLOW),
+    'MMPose UDP': dict(color='C2', marker='o', **dict(HOLLOW, ms=13)),
     PASS: dict(color='k', ls='--'),
 }
 
@@ -49,7 +51,7 @@ def report(result):
         if ms is None:
             return '-'
         text = f'{ms["median"]:.3g} ({ms["q1"]:.3g}-{ms["q3"]:.3g}) ms'
-        if name in row.get('times_faster', {}) and name != STOCK:
+        if name in row.get('times_faster', {}) and name != PASS:
             text += f', {row["times_faster"][name]:.1f}x'
         if name in row.get('passes', {}):
             text += f', {row["passes"][name]:.1f} passes'
@@ -65,7 +67,7 @@ def report(result):
                   if any(name in row['ms'] for row in result['decode'])]
     return '\n'.join([
         f'{env["device"]}, {env["cpus"]} CPUs, {env["date"]}  ',
-        f'{versions}; threads: {env["threads"]}', '',
+        f'{versions}; threads {env["threads"]}; load {env["load"]}', '',
         table(
             'Accuracy', 'RMSE per axis over the Cramer-Rao limit, sqrt(2 / '
             'pi) * noise px; interior peaks. 1 is as good as it gets.',
@@ -111,7 +113,7 @@ def draw_accuracy(result, path):
         noise = [row['noise'] for row in rows]
         for name in rows[0]['rmse_px']:
             rmse = [row['rmse_px'][name] or float('nan') for row in rows]
-            axis.loglog(noise, rmse, label=name, ms=5, **STYLES[name])
+            axis.loglog(noise, rmse, label=name, **STYLES[name])
         axis.loglog(noise, [row['limit_px'] for row in rows], 'k', lw=5,
                     alpha=.25, label='limit (Cramer-Rao)', zorder=0)
         axis.set(title='sigma {} px, {} x {} map'.format(
@@ -131,17 +133,21 @@ def draw_speed(result, path):
     """Time of a call against batch size."""
     import matplotlib.pyplot as plt
     first = result['decode'][0]
-    rows = [r for r in result['decode']
-            if r['input'] == first['input'] and r['sigma'] == first['sigma']
-            and r['noise'] == first['noise']]
+    rows = sorted((row for row in result['decode']
+                   if all(row[key] == first[key]
+                          for key in ('input', 'sigma', 'noise'))),
+                  key=lambda row: row['shape'])
     batch = [row['shape'][0] for row in rows]
+    device = result['settings']['device']
+    labels = {PASS: 'one pass of ' + (
+        'torch.max' if device == 'cuda' else 'np.argmax')}
     fig, axis = plt.subplots(figsize=(7, 5), layout='constrained')
     for name, style in STYLES.items():
         points = [(b, *(row['ms'][name][q] for q in ('median', 'q1', 'q3')))
                   for b, row in zip(batch, rows) if name in row['ms']]
         if points:
             b, median, low, high = zip(*points)
-            axis.loglog(b, median, label=name, ms=5, **style)
+            axis.loglog(b, median, label=labels.get(name, name), **style)
             axis.fill_between(b, low, high, color=style['color'], alpha=.15)
     axis.set(xlabel='batch size', ylabel='time / ms (median, quartiles)',
              xticks=batch, title='Decoding (B, {}, {}, {}), {}: {}'.format(
