@@ -42,12 +42,12 @@ _PARTS = (
      (HIP, .06)),
     ('skin', (NECK, .032), (HEAD, .032)),
     ('hair', (HEAD, .066)),
-    ('skin', (FACE, .052)),
-    ('nose', (NOSE, .013)),
+    ('skin', (FACE, .055)),
+    ('nose', (NOSE, .014)),
 ) + tuple(
     (garment, *((point + side, radius) for point, radius in discs))
     for side in (0, 1) for garment, *discs in (
-        ('eye', (EYE, .011)),
+        ('eye', (EYE, .014)),
         ('skin', (EAR, .018)),
         ('shirt', (SHOULDER, .040), (ELBOW, .031)),
         ('sleeve', (ELBOW, .031), (WRIST, .022)),
@@ -116,7 +116,7 @@ def draw_scene(rng):
     """
     size = np.array([rng.integers(256, 321), rng.integers(192, 257)])
     size = size[::-1] if rng.random() < .5 else size
-    height = np.exp(rng.uniform(np.log(50), np.log(220)))
+    height = np.exp(rng.uniform(np.log(55), np.log(220)))
     build = height * rng.uniform(.8, 1.3)
     clothes = _dress(rng, height)
     # Anywhere in the picture, and an eighth out of it at most.
@@ -126,7 +126,7 @@ def draw_scene(rng):
     corner = rng.uniform(*np.sort([-out, size - 1 - (high - low) + out], 0))
     points[:, :2] += corner - low
     figures = [(points, clothes, True)]
-    if rng.random() < .35:  # a second figure, behind the first or before it
+    if rng.random() < .25:  # a second figure, behind the first or before it
         other = height * rng.uniform(.7, 1.2) * sample_pose(rng)
         other += points.mean(0) - other.mean(0)
         other += height * rng.choice([-1, 1]) * rng.uniform((.3, 0, 0),
@@ -138,7 +138,7 @@ def draw_scene(rng):
         _draw_clutter(rng, canvas, rng.uniform(0, size), height, clothes)
     for figure in figures:
         draw_figure(canvas, build, *figure)
-    for _ in range(rng.choice(4, p=[.4, .3, .2, .1])):
+    for _ in range(rng.choice(4, p=[.5, .3, .15, .05])):
         joint = points[rng.integers(17), :2]
         _draw_clutter(rng, canvas, joint, .6 * height, clothes)
 
@@ -163,7 +163,7 @@ def sample_pose(rng):
         them, as the viewer sees them.
     """
     p = np.zeros((24, 3))
-    wild = rng.uniform(.15, .75)
+    wild = rng.uniform(.1, .6)
     arm, fore, thigh, shank, wide = rng.uniform(.88, 1.12, 5)
 
     def towards(mean, spread):
@@ -193,7 +193,7 @@ def sample_pose(rng):
         p[ANKLE + side] = p[KNEE + side] + .235 * shank * lower
         p[TOE + side] = p[ANKLE + side] + .06 * towards((.2 * out, .3, 1), .2)
     # Seen from anywhere around, most often from the front or the back.
-    turn = rng.choice([0, np.pi], p=[.65, .35]) + rng.normal(0, .7)
+    turn = rng.choice([0, np.pi], p=[.65, .35]) + rng.normal(0, .5)
     return p @ _rotation(turn, *rng.normal(0, (.15, .2))).T
 
 
@@ -245,10 +245,10 @@ def _dress(rng, height):
     tell which is which. Left is known from the body alone, and a mirrored
     figure is as likely as its original.
     """
-    skin = rng.uniform(.3, 1) * np.array([165, 190, 235])
-    hair = rng.uniform(.1, .8) * np.array([90, 120, 150])
+    skin = rng.uniform(.5, 1) * np.array([165, 190, 235])
+    hair = rng.uniform(.1, .6) * np.array([90, 120, 150])
     shirt, trousers, shoe = rng.uniform(10, 245, (3, 3))
-    if rng.random() < .25:
+    if rng.random() < .1:
         trousers = shirt
     striped = height * rng.uniform(.02, .07, 2) * (rng.random(2) < (.4, .2))
     plain = dict(skin=(skin, 0), hair=(hair, 0), shoe=(shoe, 0),
@@ -269,7 +269,7 @@ def _draw_clutter(rng, canvas, centre, height, clothes):
     else:
         corners = centre + rng.normal(0, .12, (5, 2)) * height
         discs = np.column_stack([corners, np.full(5, .5)])
-    if rng.random() < .4:
+    if rng.random() < .25:
         paint = clothes[rng.choice(list(clothes))][0]
     else:
         period = height * rng.uniform(.02, .07) * (rng.random() < .3)
@@ -289,12 +289,12 @@ def _backdrop(rng, size):
 
 def _photograph(rng, image, height):
     """What a camera adds: blur of defocus and motion, contrast, noise."""
-    if rng.random() < .5:
+    if rng.random() < .4:
         image = cv2.GaussianBlur(
-            image, (0, 0), rng.uniform(.2, .4 + .008 * height))
-    if rng.random() < .3:
+            image, (0, 0), rng.uniform(.2, .4 + .005 * height))
+    if rng.random() < .2:
         # Symmetric about its middle, so that no joint moves.
-        reach = rng.uniform(1, 2 + .03 * height)
+        reach = rng.uniform(1, 2 + .02 * height)
         angle = rng.uniform(0, np.pi)
         n = int(reach) + 1
         y, x = np.mgrid[-n:n + 1, -n:n + 1]
@@ -303,4 +303,4 @@ def _photograph(rng, image, height):
         kernel = np.exp(-across**2) * (abs(along) <= reach)
         image = cv2.filter2D(image, -1, kernel / kernel.sum())
     return add_noise(
-        rng, image, rng.uniform(.5, 1.2), rng.uniform(.02, .35), 1280)
+        rng, image, rng.uniform(.6, 1.2), rng.uniform(.02, .25), 1280)

@@ -6,10 +6,10 @@ _base_ = [
 # Trains on two CPU cores within a quarter of an hour.
 train_cfg = dict(max_epochs=12, val_interval=4)
 randomness = dict(seed=0)
-optim_wrapper = dict(optimizer=dict(lr=2e-3))
+optim_wrapper = dict(optimizer=dict(lr=4e-3))
 param_scheduler = [
     dict(
-        type='LinearLR', begin=0, end=50, start_factor=0.01, by_epoch=False),
+        type='LinearLR', begin=0, end=50, start_factor=0.1, by_epoch=False),
     dict(
         type='CosineAnnealingLR',
         begin=0,
