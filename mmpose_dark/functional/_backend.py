@@ -27,7 +27,7 @@ class NumpyBackend:
     @staticmethod
     def as_float(array):
         """float32 and float64 stay; anything else is computed in float32."""
-        array = np.asarray(array)
+        array = np.asarray(array, order='C')
         if array.dtype.kind not in 'fiub':
             raise TypeError('expected real numbers, got an array of dtype '
                             f'{array.dtype}')

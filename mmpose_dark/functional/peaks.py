@@ -20,6 +20,7 @@ from functools import lru_cache
 import numpy as np
 
 from ._backend import NumpyBackend
+from .modulate import stencil_weights
 
 #: How much higher a mode away from the raw peak must be to be taken. Modes
 #: closer than that are told apart by their brightest pixel. On real heatmaps
@@ -62,8 +63,7 @@ def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
     cols = _normalised(xp, maps, maps.shape[2], kernel)
     reach = math.ceil(1.5 * kernel.sigma)
     tall = maps.shape[1] > 2 * (reach + kernel.radius) + 1
-    # Below a few dozen maps the search costs more than it saves.
-    if xp.dynamic and tall and len(maps) > 32:
+    if xp.dynamic and tall:
         return _bounded_search(xp, maps, rows, cols, kernel, reach, margin)
     return _dense_search(xp, maps, rows, cols, reach, margin)
 
@@ -114,10 +114,11 @@ def _dense_search(xp, maps, rows, cols, reach, margin):
 def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
     """The dense search, spent only where the peak can be.
 
-    The maximum of each few rows bounds what these rows can contribute, so
-    blurring the row maxima bounds the modulated map row by row at 1/W of its
-    cost. A band of rows around the raw peak is computed exactly; the few maps
-    in which another row could still win are searched in full.
+    The modulated map is computed around the raw peak only. Row maxima bound
+    what is further up or down, and column maxima of the rows nearby what is
+    further left or right: blurring these (M, H) and (M, W) arrays bounds the
+    whole map. The few maps in which another mode could still win are searched
+    in full.
     """
     num, height, width = maps.shape
     which = np.arange(num)
@@ -134,25 +135,32 @@ def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
         row_max = row_max.repeat(2, axis=1)
 
     outer = reach + kernel.radius
-    in_band = np.arange(-reach, reach + 1)
-    taps = kernel.at(xp, np.arange(-outer, outer + 1) - in_band[:, None])
-    band = taps.astype(maps.dtype) @ _row_windows(maps, raw_y, outer)
-    band = (band.reshape(-1, width) @ cols.T).reshape(num, -1, width)
-    # The row's own normalisation, read off the middle tap of its kernel.
-    scale = np.diag(rows) / taps[0, kernel.radius]
-    band_y = raw_y[:, None] + in_band
-    band *= scale[band_y.clip(0, height - 1)][:, :, None]
-    band[(band_y < 0) | (band_y >= height)] = -np.inf
-    near = _around(xp, band, np.full(num, reach), raw_x, reach)
-    row, column, best = raw_peak(xp, band)
-    chosen, y, x = _choose(xp, near, (best, row, column), margin)
-    y = y + raw_y - reach
+    size = 2 * reach + 1
+    taps, both = stencil_weights(xp, maps, kernel, reach)
+    local = xp.windows(maps, raw_y, raw_x, outer, outer).reshape(num, -1)
+    local = (local @ both).reshape(num, size, size)
+    # The border's normalisation: the diagonals hold tap / sqrt(sum taps^2).
+    middle = taps[0, kernel.radius]
+    nearby = np.arange(-reach, reach + 1)
+    ys, xs = raw_y[:, None] + nearby, raw_x[:, None] + nearby
+    near_y, near_x = ys.clip(0, height - 1), xs.clip(0, width - 1)
+    local *= (np.diag(rows) / middle)[near_y][:, :, None]
+    local *= (np.diag(cols) / middle)[near_x][:, None, :]
+    off = (ys != near_y)[:, :, None] | (xs != near_x)[:, None, :]
+    local = np.where(off, -np.inf, local).reshape(num, -1)
+    index = local.argmax(1)
+    best = local[which, index]
+    y, x = raw_y - reach + index // size, raw_x - reach + index % size
 
-    bound = (row_max.clip(0) @ rows.T) * cols.sum(1).max()
-    bound[which[:, None], band_y.clip(0, height - 1)] = -np.inf
-    # No other row can matter below either; 1e-4 covers float32 rounding.
-    enough = np.maximum(best, margin * near[0]) * (1 - 1e-4)
-    rest = np.flatnonzero(~((bound.max(1) < enough) & (chosen > 0)))
+    col_max = _row_windows(maps, raw_y, outer).max(1)
+    above = (row_max.clip(0) @ rows.T) * cols.sum(1).max()
+    beside = (col_max.clip(0) @ cols.T) * rows.sum(1).max()
+    above[which[:, None], near_y] = -np.inf
+    beside[which[:, None], near_x] = -np.inf
+    bound = np.maximum(above.max(1), beside.max(1))
+    # 1e-4 covers float32 rounding on both sides.
+    closed = (bound < margin * best * (1 - 1e-4)) & (best > 0)
+    rest = np.flatnonzero(~closed)
     for part in np.array_split(rest, -(-len(rest) // 256) or 1):
         if len(part):
             y[part], x[part], _ = _dense_search(

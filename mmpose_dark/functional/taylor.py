@@ -1,10 +1,8 @@
 """The Taylor step (Eq. 8) and the official code's way to it."""
-from functools import lru_cache
-
 import numpy as np
 
-from ._backend import NumpyBackend
 from .fit import fit, inside_map
+from .modulate import stencil_weights
 from .step import newton_step
 
 
@@ -65,7 +63,7 @@ def official_or_fit(xp, maps, y, x, limit, kernel):
     """
     height, width = maps.shape[1:]
     reach = kernel.radius + 2
-    taps, both = _taps(xp, maps, kernel)
+    taps, both = stencil_weights(xp, maps, kernel, 2)
     windows = xp.windows(maps, y, x, reach, reach)
     stencil = (windows.reshape(len(maps), -1) @ both).reshape(-1, 5, 5)
     dx, dy, official = official_step(xp, stencil, y, x, height, width, limit)
@@ -84,32 +82,6 @@ def official_or_fit(xp, maps, y, x, limit, kernel):
         return dx, dy, official
     return (xp.where(official, dx, fx), xp.where(official, dy, fy),
             official | fitted)
-
-
-def _taps(xp, like, kernel):
-    """The kernel around each of the stencil's pixels.
-
-    Returns:
-        tuple: (5, w) taps of one axis, and of both axes (w * w, 25), so that
-        a stencil is one matrix product.
-    """
-    if xp.dynamic:
-        return _cached_taps(kernel, like.dtype.type)
-    return _make_taps(xp, like, kernel)
-
-
-@lru_cache(maxsize=64)
-def _cached_taps(kernel, dtype):
-    return _make_taps(NumpyBackend, np.empty(0, dtype), kernel)
-
-
-def _make_taps(xp, like, kernel):
-    reach = kernel.radius + 2
-    taps = kernel.at(
-        xp,
-        xp.arange(-reach, reach + 1, like) - xp.arange(-2, 3, like)[:, None])
-    both = taps[:, None, :, None] * taps[None, :, None, :]
-    return taps, both.reshape(25, -1).T
 
 
 def _highest_of(xp, stencil, y, x, taps, maps):
