@@ -10,7 +10,15 @@ from .version import __version__
 
 #: public name -> the module that defines it
 _PARTS = {
+    'DarkCPMHead': '.heads',
     'DarkHeatmap': '.codecs',
+    'DarkHeatmapHead': '.heads',
+    'DarkMegviiHeatmap': '.megvii',
+    'DarkViPNASHead': '.heads',
+    'GenerateDarkTarget': '.transforms',
+    'apply_dark': '.model',
+    'check_alignment': '.alignment',
+    'darkify': '.config',
     'functional': '.functional',
 }
 

@@ -11,8 +11,14 @@ from mmpose.codecs.base import BaseKeypointCodec  # noqa: E402
 from mmpose.registry import KEYPOINT_CODECS  # noqa: E402
 
 from . import functional as F  # noqa: E402, N812
-from .functional._checks import (check_blur_kernel_size,  # noqa: E402
-                                 check_choice, check_sigma, check_size)
+from ._host import to_host, where_they_are  # noqa: E402
+from .functional._checks import (  # noqa: E402
+    check_blur_kernel_size,
+    check_choice,
+    check_sigma,
+    check_size,
+)
+
 
 @KEYPOINT_CODECS.register_module()
 class DarkHeatmap(BaseKeypointCodec):
@@ -125,6 +131,19 @@ class DarkHeatmap(BaseKeypointCodec):
         """The rounding of encoding, see ``functional.encode_heatmaps``."""
         return None if self.unbiased else 'round'
 
+    @property
+    def flip_shift(self) -> Tuple[float, float]:
+        """How far to shift a flipped-back heatmap, (x, y) in heatmap px.
+
+        Flipping the input takes x to w - 1 - x. At x / s on the heatmap, s =
+        w / W, flipping back leads to x / s - (1 - 1 / s): 0.75 px off at
+        stride 4. Aligned at the corners, it is where it should be.
+        """
+        if self.use_udp:
+            return 0., 0.
+        width, height = self.heatmap_size
+        return 1 - width / self.input_size[0], 1 - height / self.input_size[1]
+
     def encode(self,
                keypoints: np.ndarray,
                keypoints_visible: Optional[np.ndarray] = None) -> dict:
@@ -148,6 +167,28 @@ class DarkHeatmap(BaseKeypointCodec):
         Raises:
             ValueError: Several instances, or a wrong shape.
         """
+        labels = self.encode_labels(keypoints, keypoints_visible)
+        heatmaps = self.render(labels['keypoint_labels'],
+                               labels['keypoints_visible'])
+        return dict(
+            heatmaps=heatmaps[0],
+            keypoint_weights=labels['keypoint_weights'])
+
+    def encode_labels(self,
+                      keypoints: np.ndarray,
+                      keypoints_visible: Optional[np.ndarray] = None) -> dict:
+        """All that :meth:`render` needs to draw what :meth:`encode` draws.
+
+        Takes and raises what :meth:`encode` does.
+
+        Returns:
+            dict:
+            - keypoint_labels (np.ndarray): Sub-pixel positions in shape
+                (1, K, 2), float32; units: heatmap pixels
+            - keypoints_visible (np.ndarray): The visibilities in shape
+                (1, K), float32
+            - keypoint_weights (np.ndarray): As of :meth:`encode`
+        """
         keypoints = np.asarray(keypoints)
         if keypoints.ndim != 3 or keypoints.shape[2] != 2:
             raise ValueError('keypoints must be in shape (1, K, 2), got '
@@ -165,13 +206,33 @@ class DarkHeatmap(BaseKeypointCodec):
                 f'as keypoints are, got {keypoints_visible.shape}')
 
         points = (keypoints / self.scale_factor).astype(np.float32)
-        args = (self.heatmap_size, self.sigma)
-        heatmaps = F.encode_heatmaps(
-            points, *args, quantise=self.quantise,
-            keypoints_visible=keypoints_visible)
         weights = F.keypoint_weights(
-            points, keypoints_visible, *args, quantise=self.quantise)
-        return dict(heatmaps=heatmaps[0], keypoint_weights=weights)
+            points, keypoints_visible, self.heatmap_size, self.sigma,
+            quantise=self.quantise)
+        return dict(
+            keypoint_labels=points,
+            keypoints_visible=keypoints_visible.astype(np.float32),
+            keypoint_weights=weights)
+
+    def render(self, keypoint_labels, keypoints_visible):
+        """Draw the heatmaps of any number of samples, where the labels are.
+
+        Args:
+            keypoint_labels (Tensor | np.ndarray): Positions in shape
+                (B, K, 2); units: heatmap pixels
+            keypoints_visible (Tensor | np.ndarray): Visibilities in shape
+                (B, K)
+
+        Returns:
+            Tensor | np.ndarray: Heatmaps in shape (B, K, H, W), of the kind
+            and on the device of the labels.
+        """
+        return F.encode_heatmaps(
+            keypoint_labels,
+            self.heatmap_size,
+            self.sigma,
+            quantise=self.quantise,
+            keypoints_visible=keypoints_visible)
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Decode keypoint coordinates from heatmaps.
@@ -192,58 +253,54 @@ class DarkHeatmap(BaseKeypointCodec):
         keypoints, scores = self._decode(encoded[None])
         return keypoints, scores
 
-    def batch_decode(
-            self, batch_encoded) -> Tuple[List[np.ndarray], List[np.ndarray]]:
+    def batch_decode(self,
+                     batch_encoded,
+                     return_covariance: bool = False
+                     ) -> Tuple[List[np.ndarray], ...]:
         """Decode a batch of heatmaps where they are.
 
         Args:
             batch_encoded (Tensor | np.ndarray): Heatmaps in shape
                 (B, K, H, W), on any device. What is transferred to the host
                 is the result: B * K * 3 floats in one copy
+            return_covariance (bool): Also return the covariance of every
+                position, see :func:`mmpose_dark.functional.decode_heatmaps`.
+                Defaults to ``False``
 
         Returns:
             tuple:
             - batch_keypoints (List[np.ndarray]): B coordinate arrays in
                 shape (1, K, 2); units: input pixels
             - batch_scores (List[np.ndarray]): B score arrays in shape (1, K)
+            - batch_covariances (List[np.ndarray]): only with
+                ``return_covariance``: B arrays in shape (1, K, 2, 2);
+                units: squared input pixels
 
         Raises:
-            ValueError: Heatmaps that are not of the codec's heatmap size.
+            ValueError: Heatmaps that are not of the codec's heatmap size, or
+                covariances of another decoding than DARK with modulation.
         """
         self._check_heatmaps(batch_encoded, 4, '(B, K, H, W)')
-        keypoints, scores = self._decode(batch_encoded)
-        return list(keypoints[:, None]), list(scores[:, None])
+        decoded = self._decode(batch_encoded, return_covariance)
+        return tuple(list(array[:, None]) for array in decoded)
 
-    def _decode(self, heatmaps):
-        """(B, K, H, W) of any kind to numpy (B, K, 2) input px, (B, K)."""
-        heatmaps = self._where_they_are(heatmaps)
-        keypoints, scores = F.decode_heatmaps(
-            heatmaps,
+    def _decode(self, heatmaps, return_covariance=False):
+        """(B, K, H, W) of any kind to numpy (B, K, 2) input px, (B, K).
+
+        And to (B, K, 2, 2) squared input px with ``return_covariance``.
+        """
+        decoded = F.decode_heatmaps(
+            where_they_are(heatmaps),
             self.sigma,
             method=self.decoding,
             modulation=self.modulation,
             peak=self.peak,
-            blur_kernel_size=self.blur_kernel_size)
-        if not isinstance(keypoints, np.ndarray):
-            import torch
-            packed = torch.cat([keypoints, scores[..., None]], -1)
-            packed = packed.cpu().numpy()
-            keypoints, scores = packed[..., :2], packed[..., 2]
-        return self._to_input(keypoints), scores
-
-    @staticmethod
-    def _where_they_are(heatmaps):
-        """Tensors in host memory as numpy sees them; others as they are."""
-        if isinstance(heatmaps, np.ndarray):
-            return heatmaps
-        heatmaps = heatmaps.detach()
-        if heatmaps.device.type != 'cpu':
-            return heatmaps
-        # numpy's code may skip work where the data allows, and has no
-        # bfloat16.
-        if heatmaps.dtype.itemsize < 4:
-            heatmaps = heatmaps.float()
-        return heatmaps.numpy()
+            blur_kernel_size=self.blur_kernel_size,
+            return_covariance=return_covariance)
+        keypoints, scores, *covariances = to_host(decoded)
+        factor = self._to_input(np.ones(2, np.float32))
+        return (self._to_input(keypoints), scores,
+                *(c * np.outer(factor, factor) for c in covariances))
 
     def _to_input(self, keypoints: np.ndarray) -> np.ndarray:
         """Heatmap px to what MMPose maps back to the image.

@@ -106,7 +106,8 @@ def test_batch_decode_off_the_host_moves_only_the_result(rng, monkeypatch):
     codec = build(**GEOMETRY)
     maps, _ = noisy_gaussians(rng, 2, (48, 64), 34, 0.05)
     moved, cpu = [], torch.Tensor.cpu
-    monkeypatch.setattr(codec, '_where_they_are', lambda heatmaps: heatmaps)
+    monkeypatch.setattr(
+        'mmpose_dark.codecs.where_they_are', lambda heatmaps: heatmaps)
     monkeypatch.setattr(
         torch.Tensor, 'cpu', lambda t: (moved.append(t.numel()), cpu(t))[1])
     keypoints, scores = codec.batch_decode(

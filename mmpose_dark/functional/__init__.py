@@ -2,11 +2,13 @@
 
 Imports no mm* package, and torch only when a tensor is handed in.
 """
+from .accuracy import pck_accuracy
 from .decode import PEAKS, decode_heatmaps
 from .encode import encode_heatmaps, keypoint_weights
+from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
 
 __all__ = [
-    'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'keypoint_weights',
-    'modulate_heatmaps'
+    'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'flip_heatmaps',
+    'keypoint_weights', 'modulate_heatmaps', 'pck_accuracy'
 ]

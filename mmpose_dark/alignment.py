@@ -1,0 +1,97 @@
+"""Where pixels are: crop, codec and flip test must mean the same.
+
+Either all align input and heatmap at pixel 0 (x / s; ``use_udp=False``), and a
+flipped-back heatmap has to be shifted, or all at the centres of the corner
+pixels (``use_udp=True``), and it has not. Nothing fails where they disagree;
+every keypoint is only a little off.
+"""
+import warnings
+
+_ADVICE = (
+    'These three must agree: either TopdownAffine(use_udp=False), '
+    'a codec with use_udp=False and test_cfg.shift_heatmap=True, or '
+    'TopdownAffine(use_udp=True), a codec with use_udp=True and '
+    'test_cfg.shift_heatmap=False. Change the one that differs; a trained '
+    'network keeps the alignment it was trained with')
+
+#: codecs whose alignment is known; ``None``: as their ``use_udp`` says
+_CODECS = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
+#: heads that merge the flip test at the offset of their codec
+_EXACT = ('DarkHeatmapHead', 'DarkCPMHead', 'DarkViPNASHead')
+
+
+def check_alignment(cfg):
+    """Warn where crop, codec and flip test of a config contradict each other.
+
+    Looks at every ``TopdownAffine`` and codec in the model and the
+    dataloaders, and at ``shift_heatmap`` where there is a flip test.
+
+    Args:
+        cfg (Config): The config of a top-down heatmap model.
+
+    Returns:
+        bool: Whether they agree.
+    """
+    parts = [cfg.get(name) for name in ('model', 'train_dataloader',
+                                        'val_dataloader', 'test_dataloader')]
+    built = [pair for part in parts for pair in entries(part)]
+    crops = {bool(entry.get('use_udp', False)) for entry, name in built
+             if name == 'TopdownAffine'}
+    codecs = {bool(entry.get('use_udp', False))
+              if _CODECS[name] is None else _CODECS[name]
+              for entry, name in built if name in _CODECS}
+    model = cfg.get('model') or {}
+    test_cfg = model.get('test_cfg') or {}
+    # Heads of ours need not be told, but must not be told wrong.
+    exact = any(name in _EXACT and entry.get('flip_shift', 'exact') == 'exact'
+                for entry, name in entries(model))
+    shift = test_cfg.get('shift_heatmap', None if exact else False)
+    if not test_cfg.get('flip_test', False):
+        shift = None
+    return warn_unless_aligned(crops, codecs, shift)
+
+
+def warn_unless_aligned(crops, codecs, shift_heatmap):
+    """Warn unless all of them mean the same alignment.
+
+    Args:
+        crops (set[bool]): ``use_udp`` of the crops; empty if not known.
+        codecs (set[bool]): ``use_udp`` of the codecs.
+        shift_heatmap (bool, optional): Of the flip test; ``None`` if there
+            is none or it does not matter.
+
+    Returns:
+        bool: Whether they agree.
+    """
+    flip = set() if shift_heatmap is None else {not shift_heatmap}
+    if not codecs or len(crops | codecs | flip) == 1:
+        return True
+    warnings.warn(
+        'crop, codec and flip test disagree on where pixels are: '
+        f'TopdownAffine has use_udp={_said(crops)}, the codec has '
+        f'use_udp={_said(codecs)}, test_cfg has '
+        f'shift_heatmap={shift_heatmap}. {_ADVICE}.', stacklevel=3)
+    return False
+
+
+def _said(values):
+    return ' and '.join(str(v) for v in sorted(values)) or '(not known here)'
+
+
+def entries(node):
+    """Every dict in a config, and the name of the class that it builds.
+
+    Text configs name a class by a string, with or without its module; pure
+    Python configs have the class itself.
+    """
+    if isinstance(node, dict):
+        kind = node.get('type')
+        if isinstance(kind, str):
+            yield node, kind.rpartition('.')[2]
+        else:
+            yield node, getattr(kind, '__name__', None)
+        node = node.values()
+    elif not isinstance(node, (list, tuple)):
+        return
+    for child in node:
+        yield from entries(child)

@@ -1,0 +1,217 @@
+"""Heads that keep heatmaps on the device, from target to keypoint."""
+from . import _compat
+
+_compat.install()
+
+import torch  # noqa: E402
+from mmengine.structures import InstanceData, PixelData  # noqa: E402
+from mmpose.models.heads import (  # noqa: E402
+    CPMHead,
+    HeatmapHead,
+    ViPNASHead,
+)
+from mmpose.models.utils.tta import flip_heatmaps as stock_flip  # noqa: E402
+from mmpose.registry import MODELS  # noqa: E402
+from torch import nn  # noqa: E402
+
+from . import functional as F  # noqa: E402, N812
+from .alignment import warn_unless_aligned  # noqa: E402
+from .codecs import DarkHeatmap  # noqa: E402
+from .functional._checks import check_choice  # noqa: E402
+
+
+class DarkHeadMixin:
+    """What the heads of this package do otherwise than MMPose's.
+
+    To be put before a head whose ``forward`` returns heatmaps, or a list of
+    them for its stages, the last of which is predicted. Parameters and keys of
+    the state dict are those of the head.
+
+    - Targets: drawn on the device from the labels of
+      :class:`GenerateDarkTarget`; host-drawn heatmaps of ``GenerateTarget``
+      are taken as they are.
+    - Flip test: the flipped-back heatmaps are moved to where the codec's
+      alignment puts them, to a fraction of a pixel.
+    - Accuracy: computed on the device, for every head only with
+      ``train_cfg['compute_acc']`` (default ``True``).
+
+    Note:
+
+        - batch size: B
+        - keypoint number: K
+        - heatmap size: [W, H]
+
+    Args:
+        flip_shift (str): ``'exact'`` merges the flip test at the sub-pixel
+            offset of the codec, :attr:`DarkHeatmap.flip_shift`, whatever
+            ``test_cfg['shift_heatmap']`` is. ``'stock'`` does what MMPose
+            does: a whole pixel if ``test_cfg['shift_heatmap']``. Defaults to
+            ``'exact'``
+        output_covariance (bool): Whether ``pred_instances`` get
+            ``keypoint_covariances`` in shape (1, K, 2, 2). Units: squared
+            *input* pixels, unlike ``keypoints``, which the estimator maps to
+            the image; multiply by the outer product of ``input_scale /
+            input_size`` with itself for squared image pixels. Defaults to
+            ``False``
+        decoder (dict): The config of a :class:`DarkHeatmap`
+
+    Raises:
+        TypeError: A decoder that is no :class:`DarkHeatmap`.
+    """
+
+    def __init__(self,
+                 *args,
+                 flip_shift='exact',
+                 output_covariance=False,
+                 **kwargs):
+        super().__init__(*args, **kwargs)
+        self.flip_shift = check_choice('flip_shift', flip_shift,
+                                       ('exact', 'stock'))
+        self.output_covariance = output_covariance
+        if not isinstance(self.decoder, DarkHeatmap):
+            raise TypeError(
+                f'{type(self).__name__} needs a DarkHeatmap as decoder, to '
+                f'draw targets and read heatmaps, got {self.decoder!r}')
+
+    def loss(self, feats, batch_data_samples, train_cfg={}):  # noqa: B006
+        """Calculate losses from a batch of inputs and data samples.
+
+        Args:
+            feats (tuple[Tensor]): The multi-scale or multi-stage features.
+            batch_data_samples (list[PoseDataSample]): B samples with the
+                labels of ``GenerateDarkTarget`` or the heatmaps of
+                ``GenerateTarget``.
+            train_cfg (dict): The runtime config for training. Defaults to
+                {}.
+
+        Returns:
+            dict: ``loss_kpt``, summed over the stages, and ``acc_pose`` of
+            the last one.
+
+        Raises:
+            ValueError: Samples without targets, or with those of several
+                encoders.
+        """
+        stages = self._stages(feats)
+        heatmaps, weights = self._targets(batch_data_samples)
+        modules = self.loss_module
+        if not isinstance(modules, nn.ModuleList):
+            modules = [modules] * len(stages)
+        losses = dict(loss_kpt=sum(
+            module(stage, heatmaps, weights)
+            for module, stage in zip(modules, stages)))
+        if train_cfg.get('compute_acc', True):
+            losses['acc_pose'] = F.pck_accuracy(
+                stages[-1].detach(), heatmaps, weights)
+        return losses
+
+    def predict(self, feats, batch_data_samples, test_cfg={}):  # noqa: B006
+        """Predict results from features.
+
+        Args:
+            feats (tuple[Tensor] | list[tuple[Tensor]]): The features, or
+                those of the input and of the flipped input.
+            batch_data_samples (list[PoseDataSample]): B samples.
+            test_cfg (dict): The runtime config for testing: ``flip_test``,
+                ``flip_mode``, ``shift_heatmap`` and ``output_heatmaps`` of
+                MMPose. Defaults to {}.
+
+        Returns:
+            list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
+            The pose predictions, and with ``output_heatmaps`` the heatmaps
+            they were read from, as of the stock heads.
+        """
+        if test_cfg.get('flip_test', False):
+            feats, feats_flip = feats
+            flipped = self._flip_back(
+                self._stages(feats_flip)[-1],
+                batch_data_samples[0].metainfo['flip_indices'], test_cfg)
+            heatmaps = (self._stages(feats)[-1] + flipped) * 0.5
+        else:
+            heatmaps = self._stages(feats)[-1]
+        preds = self.decode(heatmaps)
+        if test_cfg.get('output_heatmaps', False):
+            return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
+        return preds
+
+    def decode(self, batch_outputs):
+        """Decode keypoints from heatmaps in shape (B, K, H, W).
+
+        Returns:
+            list[InstanceData]: B predictions in input pixels.
+        """
+        if not self.output_covariance:
+            return super().decode(batch_outputs)
+        decoded = self.decoder.batch_decode(
+            batch_outputs, return_covariance=True)
+        return [
+            InstanceData(
+                keypoints=keypoints,
+                keypoint_scores=scores,
+                keypoint_covariances=covariances)
+            for keypoints, scores, covariances in zip(*decoded)
+        ]
+
+    def _stages(self, feats):
+        outputs = self.forward(feats)
+        return outputs if isinstance(outputs, (list, tuple)) else [outputs]
+
+    def _targets(self, samples):
+        """Heatmaps (B, K, H, W) and weights (B, K) where the samples are."""
+        labels = [sample.gt_instance_labels for sample in samples]
+        weights = torch.cat([label.keypoint_weights for label in labels])
+        fields = [sample.get('gt_fields') for sample in samples]
+        if all(isinstance(field, PixelData) for field in fields):
+            heatmaps = torch.stack([field.heatmaps for field in fields])
+        elif all('keypoints_visible' in label for label in labels):
+            heatmaps = self.decoder.render(
+                torch.cat([label.keypoint_labels for label in labels]),
+                torch.cat([label.keypoints_visible for label in labels]))
+        else:
+            raise ValueError(
+                f'{type(self).__name__} needs samples with the heatmaps of '
+                'one codec: GenerateDarkTarget, or GenerateTarget with one '
+                'encoder, before PackPoseInputs in the pipeline')
+        if len(weights) != len(heatmaps):
+            raise ValueError(
+                f'{type(self).__name__} takes the targets of one encoder, '
+                f'got {len(weights)} rows of weights for {len(heatmaps)} '
+                'samples')
+        return heatmaps, weights
+
+    def _flip_back(self, heatmaps, flip_indices, test_cfg):
+        flip_mode = test_cfg.get('flip_mode', 'heatmap')
+        shift = test_cfg.get('shift_heatmap')
+        if self.flip_shift == 'stock':
+            shift = bool(shift)
+        if type(self.decoder) is DarkHeatmap:  # others may align otherwise
+            warn_unless_aligned(set(), {self.decoder.use_udp}, shift)
+        if self.flip_shift == 'stock':
+            return stock_flip(heatmaps, flip_indices, flip_mode, shift)
+        check_choice('flip_mode', flip_mode, ('heatmap', ))
+        return F.flip_heatmaps(
+            heatmaps, flip_indices, shift=self.decoder.flip_shift[0])
+
+
+@MODELS.register_module()
+class DarkHeatmapHead(DarkHeadMixin, HeatmapHead):
+    """A :class:`mmpose.models.HeatmapHead` on the device.
+
+    See :class:`DarkHeadMixin` for what it adds and takes.
+    """
+
+
+@MODELS.register_module()
+class DarkCPMHead(DarkHeadMixin, CPMHead):
+    """A :class:`mmpose.models.CPMHead`, of CPM and Hourglass, on the device.
+
+    See :class:`DarkHeadMixin` for what it adds and takes.
+    """
+
+
+@MODELS.register_module()
+class DarkViPNASHead(DarkHeadMixin, ViPNASHead):
+    """A :class:`mmpose.models.ViPNASHead` on the device.
+
+    See :class:`DarkHeadMixin` for what it adds and takes.
+    """
