@@ -7,8 +7,7 @@ import numpy as np
 
 def check_choice(name, value, choices):
     """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
-    if not any(value is c or (isinstance(c, str) and value == c)
-               for c in choices):
+    if not isinstance(value, (str, bool, type(None))) or value not in choices:
         raise ValueError(f'{name} must be one of {tuple(choices)}, got '
                          f'{value!r}')
     return value

@@ -63,26 +63,27 @@ def encode_heatmaps(keypoints,
     """
     xp, points, (width, height), sigma = _checked(
         keypoints, heatmap_size, sigma, quantise)
-    drawn = _in_range(points, width, height, sigma, quantise)
+    points = _quantised(xp, points, quantise)
+    drawn = _in_range(points, width, height, sigma)
     if keypoints_visible is not None:
         drawn = drawn & (keypoints_visible >= 0.5)
-    # Not a number times zero is not a number: park what is not drawn at 0.
-    points = xp.where(drawn[..., None], _quantised(xp, points, quantise), 0.)
 
     def profile(centre, size):
         offset = xp.arange(0, size, points) - centre[..., None]
         out = xp.exp(offset * offset * (-0.5 / sigma**2))
         # Below 1e-19 a product of two is below the smallest normal float32,
         # where arithmetic is many times slower, and nobody sees the tail.
+        # What is not a number is not above it either.
         keep = out > 1e-19
         if quantise is not None:
             keep = keep & (xp.abs(offset) <= math.floor(3 * sigma))
         return xp.where(keep, out, 0.)
 
-    amplitude = 1 / (2 * math.pi * sigma**2) if normalise else 1.
+    amplitude = xp.to_float(drawn, points)
+    if normalise:
+        amplitude = amplitude / (2 * math.pi * sigma**2)
     row = profile(points[..., 0], width)
-    column = profile(points[..., 1], height)
-    column = column * (xp.to_float(drawn, points) * amplitude)[..., None]
+    column = profile(points[..., 1], height) * amplitude[..., None]
     return column[..., :, None] * row[..., None, :]
 
 
@@ -108,7 +109,8 @@ def keypoint_weights(keypoints,
     """
     xp, points, (width, height), sigma = _checked(
         keypoints, heatmap_size, sigma, quantise)
-    inside = _in_range(points, width, height, sigma, quantise)
+    inside = _in_range(
+        _quantised(xp, points, quantise), width, height, sigma)
     lost = (keypoints_visible >= 0.5) & ~inside
     return keypoints_visible * ~lost
 
@@ -135,12 +137,12 @@ def _quantised(xp, points, quantise):
     return points
 
 
-def _in_range(points, width, height, sigma, quantise):
-    """Whether the 3-sigma square reaches into the map, as in MMPose."""
-    points = _quantised(backend_of(points), points, quantise)
+def _in_range(points, width, height, sigma):
+    """Whether the 3-sigma square reaches into the map, as in MMPose.
+
+    Infinities and what is not a number do not.
+    """
     x, y = points[..., 0], points[..., 1]
     reach = 3 * sigma
-    return ((x - reach < width) & (y - reach < height) &
-            (x + reach + 1 >= 0) & (y + reach + 1 >= 0) &
-            # infinities only pass the tests of one side; NaN passes none
-            (abs(x) < float('inf')) & (abs(y) < float('inf')))
+    return ((x < width + reach) & (y < height + reach) & (x >= -1 - reach) &
+            (y >= -1 - reach))
