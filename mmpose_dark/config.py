@@ -1,0 +1,183 @@
+"""DARK for every codec of a stock config."""
+import copy
+import itertools
+import os
+
+from mmengine.config import Config
+from mmengine.hub import get_config
+
+from .alignment import entries
+from .codecs import KEYPOINT_CODECS
+
+#: what darkify understands
+STOCK_CODECS = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
+
+#: stock head -> the head of ours that can do more
+HEADS = {
+    'HeatmapHead': 'DarkHeatmapHead',
+    'CPMHead': 'DarkCPMHead',
+    'ViPNASHead': 'DarkViPNASHead',
+}
+
+
+def darkify(cfg,
+            *,
+            head=False,
+            device_targets=False,
+            alignment='keep',
+            **codec_overrides):
+    """A config of a top-down heatmap model with every codec made DARK.
+
+    Every entry that builds a codec is swapped, wherever it is nested: in
+    heads, pipelines, lists of encoders and the variables beside them.
+    ``MSRAHeatmap`` and the Gaussian ``UDPHeatmap`` become
+    :class:`DarkHeatmap` with their sizes and sigma, ``MegviiHeatmap`` becomes
+    :class:`DarkMegviiHeatmap`. How the stock codec would have drawn or decoded
+    (``unbiased``, ``blur_kernel_size``) is not kept: a DARK codec is unbiased
+    and its kernel follows sigma, unless overridden. A checkpoint of the stock
+    config stays valid; only what it predicts is read better. Codecs that are
+    DARK already keep their settings.
+
+    Args:
+        cfg (Config | str | Path): A config, text or pure Python, the path of
+            one, or a name like ``'mmpose::body_2d_keypoint/...'``. Not
+            modified
+        head (bool): Whether to swap the heads as well, see :data:`HEADS`.
+            Defaults to ``False``
+        device_targets (bool): Whether heatmaps to train on are drawn by the
+            head, on the device; needs ``head=True``. Defaults to ``False``
+        alignment (str): ``'keep'``, or ``'udp'`` to align crops and heatmaps
+            at the corners, as the official code of DARK does. That changes
+            what a network is trained on: not for existing checkpoints.
+            Defaults to ``'keep'``
+        codec_overrides: Arguments of :class:`DarkHeatmap` for every codec,
+            for example ``peak='raw'``
+
+    Returns:
+        Config: The new config.
+
+    Raises:
+        ValueError: Not a top-down heatmap config, or options that do not go
+            together.
+        TypeError: An override that the codec does not have.
+
+    Example:
+        >>> cfg = darkify('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+        ...               'td-hm_hrnet-w32_8xb64-210e_coco-256x192.py')
+        >>> cfg.model.head.decoder
+        ...     # doctest: +NORMALIZE_WHITESPACE
+        {'type': 'mmpose_dark.DarkHeatmap', 'input_size': (192, 256),
+         'heatmap_size': (48, 64), 'sigma': 2}
+    """
+    if alignment not in ('keep', 'udp'):
+        raise ValueError(
+            f"alignment must be 'keep' or 'udp', got {alignment!r}")
+    if device_targets and not head:
+        raise ValueError('device_targets=True needs head=True: it is the head '
+                         'that draws the heatmaps')
+    cfg = _load(cfg)
+    if alignment == 'udp':
+        codec_overrides['use_udp'] = True
+    _swap_codecs(cfg, codec_overrides)
+    if alignment == 'udp':
+        _align_corners(cfg)
+    if head:
+        _swap_heads(cfg)
+    if device_targets:
+        _swap_target_transforms(cfg)
+    return cfg
+
+
+def dark_codec(name, options):
+    """The DARK codec in place of a stock one.
+
+    Args:
+        name (str): Name of the stock codec's class
+        options (Mapping): Its arguments
+
+    Returns:
+        dict: Config of a :class:`DarkHeatmap` or :class:`DarkMegviiHeatmap`.
+
+    Raises:
+        ValueError: A codec whose maps DARK cannot read.
+    """
+    if name not in STOCK_CODECS:
+        raise ValueError(f'{name} is a codec of another kind, not one of '
+                         f'{", ".join(STOCK_CODECS)}')
+    kind, keep = 'DarkHeatmap', ['input_size', 'heatmap_size', 'sigma']
+    if name == 'MegviiHeatmap':
+        kind, keep[-1] = 'DarkMegviiHeatmap', 'kernel_size'
+    new = {key: options[key] for key in keep if key in options}
+    if name == 'UDPHeatmap':
+        heatmap_type = options.get('heatmap_type', 'gaussian')
+        if heatmap_type != 'gaussian':
+            raise ValueError(
+                f'UDPHeatmap with heatmap_type={heatmap_type!r} draws '
+                'discs and offsets, and DARK reads the shape of a '
+                'Gaussian')
+        new.setdefault('sigma', 2.)  # what UDPHeatmap has it default to
+        new['use_udp'] = True
+    return dict(type=f'mmpose_dark.{kind}', **new)
+
+
+def _load(cfg):
+    """A config that may be changed."""
+    if isinstance(cfg, Config):
+        return copy.deepcopy(cfg)
+    if not isinstance(cfg, (str, os.PathLike)):
+        raise TypeError('cfg must be an mmengine Config, a path or a name '
+                        f'like "mmpose::...", got {type(cfg).__name__}')
+    if '::' in str(cfg):
+        return get_config(str(cfg))
+    return Config.fromfile(cfg)
+
+
+def _swap_codecs(cfg, overrides):
+    codecs = [(entry, name) for entry, name in entries(cfg._cfg_dict)
+              if name in KEYPOINT_CODECS.module_dict]
+    try:
+        if not codecs:
+            raise ValueError('it has no codec')
+        for entry, name in codecs:
+            if not name.startswith('Dark'):
+                new = dark_codec(name, entry)
+                entry.clear()
+                entry.update(new)
+            entry.update(overrides)
+            KEYPOINT_CODECS.build(entry)  # complains about bad arguments
+    except ValueError as error:
+        raise ValueError(
+            f'this config of {_what_is_in(cfg)} cannot be made DARK: {error}'
+        ) from None
+
+
+def _what_is_in(cfg):
+    """Model and head of a config, for a message."""
+    model = cfg.get('model') or {}
+    names = (name for entry in (model, model.get('head') or {})
+             for _, name in itertools.islice(entries(entry), 1))
+    return ' with '.join(filter(None, names)) or 'no model'
+
+
+def _align_corners(cfg):
+    for entry, name in entries(cfg._cfg_dict):
+        if name == 'TopdownAffine':
+            entry['use_udp'] = True
+    # The flipped-back map of a corner-aligned model is where it should be.
+    cfg.model.setdefault('test_cfg', {})['shift_heatmap'] = False
+
+
+def _swap_heads(cfg):
+    heads = [(entry, name) for entry, name in entries(cfg.model)
+             if name and name.endswith('Head') and 'decoder' in entry]
+    for entry, name in heads:
+        if name not in HEADS and name not in HEADS.values():
+            raise ValueError(f'head=True: there is no DARK version of {name}, '
+                             f'only of {", ".join(HEADS)}')
+        entry['type'] = f'mmpose_dark.{HEADS.get(name, name)}'
+
+
+def _swap_target_transforms(cfg):
+    for entry, name in entries(cfg._cfg_dict):
+        if name == 'GenerateTarget':
+            entry['type'] = 'mmpose_dark.GenerateDarkTarget'

@@ -1,0 +1,73 @@
+"""DARK for a model that is built already."""
+from mmpose.codecs.base import BaseKeypointCodec
+
+from . import heads as dark_heads
+from .codecs import KEYPOINT_CODECS, DarkHeatmap
+from .config import HEADS, dark_codec
+from .functional._checks import check_choice
+
+
+def apply_dark(model, *, flip_shift='exact', **codec_overrides):
+    """Make a built top-down heatmap model predict with DARK, in place.
+
+    Any checkpoint will do. What the network computes stays the same bit for
+    bit; keypoints are read from it better, and the two passes of a flip test
+    are merged where they agree.
+
+    Args:
+        model (nn.Module): A pose estimator, as ``init_model`` returns it
+        flip_shift (str): ``'exact'``, or ``'stock'`` to merge the flip test
+            as before; see :class:`DarkHeatmapHead`. Heads that have no DARK
+            version (MSPN, RSN) always do. Defaults to ``'exact'``
+        codec_overrides: Arguments of :class:`DarkHeatmap`, for example
+            ``peak='raw'``
+
+    Returns:
+        nn.Module: ``model``.
+
+    Raises:
+        ValueError: The model has no codec of top-down heatmaps, or has been
+            made DARK before and there are overrides.
+        TypeError: An override that the codec does not have.
+
+    Example:
+        >>> from mmpose.apis import MMPoseInferencer  # doctest: +SKIP
+        >>> inferencer = MMPoseInferencer('human')  # doctest: +SKIP
+        >>> apply_dark(inferencer.inferencer.model)  # doctest: +SKIP
+    """
+    check_choice('flip_shift', flip_shift, ('exact', 'stock'))
+    heads = [module for module in model.modules() if isinstance(
+        getattr(module, 'decoder', None), BaseKeypointCodec)]
+    if not heads:
+        raise ValueError(f'{type(model).__name__} has no head with a codec')
+    # Before anything is changed: it may be refused.
+    decoders = [_dark(head.decoder, codec_overrides) for head in heads]
+    for head, decoder in zip(heads, decoders):
+        head.decoder = decoder
+        if flip_shift == 'exact':
+            _merge_exactly(head)
+    return model
+
+
+def _dark(decoder, overrides):
+    name = type(decoder).__name__
+    if not isinstance(decoder, DarkHeatmap):
+        cfg = {**dark_codec(name, vars(decoder)), **overrides}
+        return KEYPOINT_CODECS.build(cfg)
+    if overrides:
+        raise ValueError(f'the decoder is a {name} already; overrides '
+                         f'({", ".join(overrides)}) would be lost')
+    return decoder
+
+
+def _merge_exactly(head):
+    """Swap a stock head's methods for those of its DARK version.
+
+    Both have the same modules and keys of the state dict, so the class of a
+    built head can be changed.
+    """
+    dark = getattr(dark_heads, HEADS.get(type(head).__name__, ''), None)
+    if dark and type(head) in dark.__bases__:
+        head.__class__ = dark
+        head.flip_shift = 'exact'
+        head.output_covariance = False
