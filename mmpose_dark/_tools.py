@@ -45,8 +45,12 @@ def _prepared(cfg):
     if cfg.get('launcher') == 'pytorch' and get_device() == 'cpu':
         # mmengine would take a CUDA device for every process.
         torch.distributed.init_process_group('gloo')
-        wrapper = cfg.setdefault('model_wrapper_cfg', {})
-        wrapper.setdefault('type', 'MMDistributedDataParallel')
-        wrapper.setdefault('broadcast_buffers', False)
-        wrapper.setdefault('device_ids', None)
+        cfg.model_wrapper_cfg = dict(
+            dict(
+                type='MMDistributedDataParallel',
+                device_ids=None,
+                broadcast_buffers=False,
+                find_unused_parameters=cfg.get('find_unused_parameters',
+                                               False)),
+            **cfg.get('model_wrapper_cfg') or {})
     return cfg
