@@ -66,11 +66,12 @@ def warn_unless_aligned(crops, codecs, shift_heatmap):
     flip = set() if shift_heatmap is None else {not shift_heatmap}
     if not codecs or len(crops | codecs | flip) == 1:
         return True
+    said_shift = '(not used)' if shift_heatmap is None else shift_heatmap
     warnings.warn(
         'crop, codec and flip test disagree on where pixels are: '
         f'TopdownAffine has use_udp={_said(crops)}, the codec has '
-        f'use_udp={_said(codecs)}, test_cfg has '
-        f'shift_heatmap={shift_heatmap}. {_ADVICE}.', stacklevel=3)
+        f'use_udp={_said(codecs)}, shift_heatmap={said_shift}. {_ADVICE}.',
+        stacklevel=3)
     return False
 
 

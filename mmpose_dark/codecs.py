@@ -15,6 +15,7 @@ from ._host import to_host, where_they_are  # noqa: E402
 from .functional._checks import (  # noqa: E402
     check_blur_kernel_size,
     check_choice,
+    check_one_instance,
     check_sigma,
     check_size,
 )
@@ -125,6 +126,12 @@ class DarkHeatmap(BaseKeypointCodec):
         self.scale_factor = (
             (np.array(self.input_size) - corner) /
             (np.array(self.heatmap_size) - corner)).astype(np.float32)
+        # MMPose's estimators go from the input to the image by `keypoints /
+        # input_size * input_scale`. A corner-aligned crop spans input_size -
+        # 1, so, as UDPHeatmap does, decoding puts this factor right.
+        self._decode_factor = (
+            np.array(self.input_size) /
+            (np.array(self.heatmap_size) - corner)).astype(np.float32)
 
     @property
     def quantise(self) -> Optional[str]:
@@ -170,9 +177,8 @@ class DarkHeatmap(BaseKeypointCodec):
         labels = self.encode_labels(keypoints, keypoints_visible)
         heatmaps = self.render(labels['keypoint_labels'],
                                labels['keypoints_visible'])
-        return dict(
-            heatmaps=heatmaps[0],
-            keypoint_weights=labels['keypoint_weights'])
+        return dict(heatmaps=heatmaps[0],
+                    keypoint_weights=labels['keypoint_weights'])
 
     def encode_labels(self,
                       keypoints: np.ndarray,
@@ -189,22 +195,8 @@ class DarkHeatmap(BaseKeypointCodec):
                 (1, K), float32
             - keypoint_weights (np.ndarray): As of :meth:`encode`
         """
-        keypoints = np.asarray(keypoints)
-        if keypoints.ndim != 3 or keypoints.shape[2] != 2:
-            raise ValueError('keypoints must be in shape (1, K, 2), got '
-                             f'{keypoints.shape}')
-        if keypoints.shape[0] != 1:
-            raise ValueError(
-                f'{type(self).__name__} encodes one instance at a time, as '
-                f'top-down models do, got {keypoints.shape[0]} in keypoints '
-                f'of shape {keypoints.shape}')
-        if keypoints_visible is None:
-            keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
-        elif keypoints_visible.shape != keypoints.shape[:2]:
-            raise ValueError(
-                f'keypoints_visible must be in shape {keypoints.shape[:2]} '
-                f'as keypoints are, got {keypoints_visible.shape}')
-
+        keypoints, keypoints_visible = check_one_instance(
+            keypoints, keypoints_visible)
         points = (keypoints / self.scale_factor).astype(np.float32)
         weights = F.keypoint_weights(
             points, keypoints_visible, self.heatmap_size, self.sigma,
@@ -228,11 +220,8 @@ class DarkHeatmap(BaseKeypointCodec):
             and on the device of the labels.
         """
         return F.encode_heatmaps(
-            keypoint_labels,
-            self.heatmap_size,
-            self.sigma,
-            quantise=self.quantise,
-            keypoints_visible=keypoints_visible)
+            keypoint_labels, self.heatmap_size, self.sigma,
+            quantise=self.quantise, keypoints_visible=keypoints_visible)
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Decode keypoint coordinates from heatmaps.
@@ -250,8 +239,7 @@ class DarkHeatmap(BaseKeypointCodec):
             ValueError: Heatmaps that are not of the codec's heatmap size.
         """
         self._check_heatmaps(encoded, 3, '(K, H, W)')
-        keypoints, scores = self._decode(encoded[None])
-        return keypoints, scores
+        return self._decode(encoded[None])
 
     def batch_decode(self,
                      batch_encoded,
@@ -298,24 +286,9 @@ class DarkHeatmap(BaseKeypointCodec):
             blur_kernel_size=self.blur_kernel_size,
             return_covariance=return_covariance)
         keypoints, scores, *covariances = to_host(decoded)
-        factor = self._to_input(np.ones(2, np.float32))
-        return (self._to_input(keypoints), scores,
-                *(c * np.outer(factor, factor) for c in covariances))
-
-    def _to_input(self, keypoints: np.ndarray) -> np.ndarray:
-        """Heatmap px to what MMPose maps back to the image.
-
-        MMPose's estimators go from the input to the image by
-        ``keypoints / input_size * input_scale``. A corner-aligned crop spans
-        ``input_size - 1``, so, as ``UDPHeatmap`` does, this factor is put
-        right here: ``keypoints / (W - 1) * w``.
-        """
-        if self.use_udp:
-            factor = (np.array(self.input_size) /
-                      (np.array(self.heatmap_size) - 1)).astype(np.float32)
-        else:
-            factor = self.scale_factor
-        return keypoints * factor
+        squared = np.outer(self._decode_factor, self._decode_factor)
+        return (keypoints * self._decode_factor, scores,
+                *(covariance * squared for covariance in covariances))
 
     def _check_heatmaps(self, heatmaps, ndim: int, shape: str) -> None:
         width, height = self.heatmap_size

@@ -15,6 +15,7 @@ from mmpose.registry import MODELS  # noqa: E402
 from torch import nn  # noqa: E402
 
 from . import functional as F  # noqa: E402, N812
+from ._host import where_they_are  # noqa: E402
 from .alignment import warn_unless_aligned  # noqa: E402
 from .codecs import DarkHeatmap  # noqa: E402
 from .functional._checks import check_choice  # noqa: E402
@@ -101,8 +102,10 @@ class DarkHeadMixin:
             module(stage, heatmaps, weights)
             for module, stage in zip(modules, stages)))
         if train_cfg.get('compute_acc', True):
-            losses['acc_pose'] = F.pck_accuracy(
-                stages[-1].detach(), heatmaps, weights)
+            accuracy = F.pck_accuracy(
+                *map(where_they_are, (stages[-1], heatmaps, weights)))
+            losses['acc_pose'] = torch.as_tensor(
+                accuracy, device=heatmaps.device)
         return losses
 
     def predict(self, feats, batch_data_samples, test_cfg={}):  # noqa: B006

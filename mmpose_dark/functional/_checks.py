@@ -52,3 +52,22 @@ def check_maps(heatmaps, name='heatmaps'):
     if heatmaps.ndim < 2 or 0 in tuple(heatmaps.shape[-2:]):
         raise ValueError(f'{name} must be in shape (..., K, H, W) with H and '
                          f'W of at least 1, got {tuple(heatmaps.shape)}')
+
+
+def check_one_instance(keypoints, keypoints_visible=None):
+    """Return both as arrays, (1, K, 2) and (1, K); all visible by default."""
+    keypoints = np.asarray(keypoints)
+    if keypoints.ndim != 3 or keypoints.shape[2] != 2:
+        raise ValueError('keypoints must be in shape (1, K, 2), got '
+                         f'{keypoints.shape}')
+    if keypoints.shape[0] != 1:
+        raise ValueError(
+            'one instance at a time is encoded, as top-down models do, got '
+            f'{keypoints.shape[0]} in keypoints of shape {keypoints.shape}')
+    if keypoints_visible is None:
+        keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
+    elif keypoints_visible.shape != keypoints.shape[:2]:
+        raise ValueError(
+            f'keypoints_visible must be in shape {keypoints.shape[:2]} as '
+            f'keypoints are, got {keypoints_visible.shape}')
+    return keypoints, keypoints_visible

@@ -62,28 +62,32 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
     if flip_indices is not None:
         maps = maps[..., _checked(flip_indices, maps.shape), :, :]
 
-    size = maps.shape[axis]
-    flipped = size - 1 - xp.to_index(xp.arange(0, size, maps))
-    out = None
+    with xp.guard(maps):
+        matrix = _flip_and_shift(xp, maps, maps.shape[axis], shift)
+        return maps @ matrix if axis == -1 else matrix.T @ maps
+
+
+def _flip_and_shift(xp, like, size, shift):
+    """(size, size) matrix: column i holds what makes up pixel i."""
+    pixel = xp.arange(0, size, like)
+    matrix = 0.
     for offset, tap in _taps(shift):
-        index = xp.clip(flipped + offset, 0, size - 1)
-        pixels = maps[..., index] if axis == -1 else maps[..., index, :]
-        out = tap * pixels if out is None else out + tap * pixels
-    return out
+        source = xp.clip(size - 1 - pixel + offset, 0, size - 1)
+        matrix = matrix + tap * xp.to_float(
+            pixel[:, None] == source[None, :], like)
+    return matrix
 
 
 def _taps(shift):
     """Offsets and weights that interpolate at ``i - shift``.
 
-    Weights of 0 are left out: a whole number takes one pixel as it is.
+    At a whole number, one weight is 1 and the others are 0.
     """
     first = math.floor(shift) - 1
     nodes = range(first, first + 4)
     for node in nodes:
-        tap = math.prod((shift - other) / (node - other)
-                        for other in nodes if other != node)
-        if tap:
-            yield node, tap
+        yield node, math.prod((shift - other) / (node - other)
+                              for other in nodes if other != node)
 
 
 def _checked(flip_indices, shape):
