@@ -75,7 +75,7 @@ def darkify(cfg,
     if device_targets and not head:
         raise ValueError('device_targets=True needs head=True: it is the head '
                          'that draws the heatmaps')
-    cfg = _load(cfg)
+    cfg = load_config(cfg)
     if alignment == 'udp':
         codec_overrides['use_udp'] = True
     _swap_codecs(cfg, codec_overrides)
@@ -120,8 +120,8 @@ def dark_codec(name, options):
     return dict(type=f'mmpose_dark.{kind}', **new)
 
 
-def _load(cfg):
-    """A config that may be changed."""
+def load_config(cfg):
+    """A config of its own from a Config, a path or a name, see darkify."""
     if isinstance(cfg, Config):
         return copy.deepcopy(cfg)
     if not isinstance(cfg, (str, os.PathLike)):

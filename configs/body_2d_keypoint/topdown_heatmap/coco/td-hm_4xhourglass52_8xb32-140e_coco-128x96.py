@@ -1,0 +1,13 @@
+_base_ = ['td-hm_4xhourglass52_dark-8xb32-140e_coco-128x96.py']
+
+codec = dict(
+    type='MSRAHeatmap',
+    input_size=(96, 128),
+    heatmap_size=(24, 32),
+    sigma=1)
+
+model = dict(head=dict(type='CPMHead', decoder=codec))
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[-2].encoder = codec  # GenerateTarget
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

@@ -1,0 +1,3 @@
+_base_ = ['td-hm_4xhourglass52_dark-8xb32-140e_coco-256x192.py']
+
+model = dict(backbone=dict(num_stacks=8), head=dict(num_stages=8))

@@ -1,0 +1,44 @@
+_base_ = [
+    'mmpose::body_2d_keypoint/topdown_heatmap/mpii/'
+    'td-hm_res50_8xb64-210e_mpii-256x256.py'
+]
+
+# Schedule and augmentation are those of the official code.
+train_cfg = dict(max_epochs=140)
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+param_scheduler = [
+    dict(
+        type='LinearLR', begin=0, end=500, start_factor=0.001,
+        by_epoch=False),  # warm-up
+    dict(
+        type='MultiStepLR',
+        begin=0,
+        end=140,
+        milestones=[90, 120],
+        gamma=0.1,
+        by_epoch=True)
+]
+
+codec = dict(
+    type='mmpose_dark.DarkHeatmap',
+    input_size=(256, 256),
+    heatmap_size=(64, 64),
+    sigma=2)
+
+model = dict(head=dict(type='mmpose_dark.DarkHeatmapHead', decoder=codec))
+
+train_pipeline = [
+    dict(type='LoadImage'),
+    dict(type='GetBBoxCenterScale'),
+    dict(type='RandomFlip', direction='horizontal'),
+    dict(
+        type='RandomBBoxTransform',
+        shift_prob=0,
+        scale_factor=(0.75, 1.25),
+        rotate_factor=60),  # a bound, twice the official ROT_FACTOR
+    dict(type='TopdownAffine', input_size=codec['input_size']),
+    dict(type='GenerateTarget', encoder=codec),
+    dict(type='PackPoseInputs')
+]
+
+train_dataloader = dict(dataset=dict(pipeline=train_pipeline))

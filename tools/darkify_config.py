@@ -1,0 +1,55 @@
+"""Write the DARK version of a stock config and print what differs."""
+import argparse
+import difflib
+
+from mmengine.config import DictAction
+from rich.console import Console
+from rich.syntax import Syntax
+
+from mmpose_dark import darkify
+from mmpose_dark.config import load_config
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument(
+        'src', help='a config, or a name like mmpose::body_2d_keypoint/...')
+    parser.add_argument('out', nargs='?', help='the file to write')
+    parser.add_argument(
+        '--head', action='store_true',
+        help='swap the heads too: exact merge of the flip test')
+    parser.add_argument(
+        '--device-targets', action='store_true',
+        help='have the head draw the heatmaps to train on; needs --head')
+    parser.add_argument(
+        '--alignment', choices=['keep', 'udp'], default='keep',
+        help='udp: align crops and heatmaps at the corners; to train anew')
+    parser.add_argument(
+        '--codec', nargs='+', action=DictAction, default={},
+        metavar='KEY=VALUE', help='arguments of the codec, such as peak=raw')
+    args = parser.parse_args()
+
+    try:
+        stock = load_config(args.src)
+        dark = darkify(
+            stock, head=args.head, device_targets=args.device_targets,
+            alignment=args.alignment, **args.codec)
+    except (OSError, TypeError, ValueError) as error:
+        parser.error(str(error))
+    diff = difflib.unified_diff(
+        stock.pretty_text.splitlines(), dark.pretty_text.splitlines(),
+        args.src, args.out or 'darkified', n=1, lineterm='')
+    console = Console()
+    if console.is_terminal:
+        console.print(Syntax('\n'.join(diff), 'diff', theme='ansi_dark',
+                             background_color='default'))
+    else:
+        print('\n'.join(diff))
+    if args.out:
+        dark.dump(args.out)
+
+
+if __name__ == '__main__':
+    main()
