@@ -10,6 +10,8 @@ and so are the gradient and Hessian of its logarithm, from derivatives of
 :math:`g`. Its maximum is the least-squares position of a Gaussian of known
 sigma and free amplitude on the pixels that exist; far from the border the
 denominator is constant and one expansion at the integer peak is the paper's.
+Pixels below zero count as zero here: they are no part of a Gaussian, and a
+negative background would pull towards the border, where less of it is seen.
 """
 from functools import lru_cache
 
@@ -48,13 +50,16 @@ def fit(xp, maps, y, x, kernel, which=None):
         and whether the Hessian at the peak was negative definite.
     """
     windows, inside = _windows(xp, maps, y, x, kernel.radius + 1, which)
+    windows = xp.clip(windows, 0., None)
+    size = maps.shape[1:]
     products, energies = _at_the_pixel(xp, windows, inside, kernel.sigma)
-    dx, dy, fitted, length = _bounded_step(xp, products, energies)
+    dx, dy, fitted, length = _bounded_step(xp, products, energies, size)
     for _ in range(EXPANSIONS - 1):
         if not xp.dynamic:
             products, energies = _at(xp, windows, inside, dx, dy,
                                      kernel.sigma)
-            more_x, more_y, _, _ = _bounded_step(xp, products, energies)
+            more_x, more_y, _, _ = _bounded_step(
+                xp, products, energies, size)
             dx, dy = dx + more_x, dy + more_y
             continue
         some = np.flatnonzero(length > WORTHWHILE)
@@ -62,7 +67,8 @@ def fit(xp, maps, y, x, kernel, which=None):
             break
         products, energies = _at(xp, windows[some], inside[:, some],
                                  dx[some], dy[some], kernel.sigma)
-        more_x, more_y, _, more = _bounded_step(xp, products, energies)
+        more_x, more_y, _, more = _bounded_step(
+            xp, products, energies, size)
         dx[some] += more_x
         dy[some] += more_y
         length = np.zeros_like(length)
@@ -120,15 +126,27 @@ def _windows(xp, maps, y, x, reach, which):
     return xp.windows(maps, y, x, reach, reach, which), inside
 
 
-def _bounded_step(xp, products, energies):
+def _bounded_step(xp, products, energies, size):
     """A Newton step of at most 1 px, the reach of the window's margin.
+
+    Args:
+        products, energies (array): See :func:`_derivatives_of_log`.
+        size (tuple[int, int]): (H, W) of the map. Along an axis of one pixel
+            nothing is known, and there is no step.
 
     Returns:
         tuple: dx, dy, whether there is a step (else it is 0) and its length.
     """
-    dx, dy, ok = newton_step(*_derivatives_of_log(products, energies))
-    ok = ok & (products[:, 0] > 0)
+    gx, gy, hxx, hyy, hxy = _derivatives_of_log(products, energies)
+    if 1 in tuple(size):
+        hxy = 0. * hxy
+    if size[1] == 1:
+        gx, hxx = 0. * gx, 0. * hxx - 1
+    if size[0] == 1:
+        gy, hyy = 0. * gy, 0. * hyy - 1
+    dx, dy, ok = newton_step(gx, gy, hxx, hyy, hxy)
     length = xp.where(abs(dx) > abs(dy), abs(dx), abs(dy))
+    ok = ok & (products[:, 0] > 0) & xp.isfinite(length)
     shrink = 1 / xp.where(length > 1, length, 1.)
     return (xp.where(ok, dx * shrink, 0.), xp.where(ok, dy * shrink, 0.), ok,
             xp.where(ok, length, 0.))

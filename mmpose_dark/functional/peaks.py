@@ -161,10 +161,12 @@ def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
     # 1e-4 covers float32 rounding on both sides.
     closed = (bound < margin * best * (1 - 1e-4)) & (best > 0)
     rest = np.flatnonzero(~closed)
-    for part in np.array_split(rest, -(-len(rest) // 256) or 1):
-        if len(part):
-            y[part], x[part], _ = _dense_search(
-                xp, maps[part], rows, cols, reach, margin)
+    # A full search takes three times the memory of its maps: part by part.
+    part_size = min(256, num // 4 + 1)
+    for start in range(0, len(rest), part_size):
+        part = rest[start:start + part_size]
+        y[part], x[part], _ = _dense_search(
+            xp, maps[part], rows, cols, reach, margin)
     return y, x, value
 
 
