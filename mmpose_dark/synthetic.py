@@ -126,7 +126,7 @@ def draw_scene(rng):
     corner = rng.uniform(*np.sort([-out, size - 1 - (high - low) + out], 0))
     points[:, :2] += corner - low
     figures = [(points, clothes, True)]
-    if rng.random() < .25:  # a second figure, behind the first or before it
+    if rng.random() < .15:  # a second figure, behind the first or before it
         other = height * rng.uniform(.7, 1.2) * sample_pose(rng)
         other += points.mean(0) - other.mean(0)
         other += height * rng.choice([-1, 1]) * rng.uniform((.3, 0, 0),
@@ -163,7 +163,7 @@ def sample_pose(rng):
         them, as the viewer sees them.
     """
     p = np.zeros((24, 3))
-    wild = rng.uniform(.1, .6)
+    wild = rng.uniform(.1, .45)
     arm, fore, thigh, shank, wide = rng.uniform(.88, 1.12, 5)
 
     def towards(mean, spread):
@@ -192,8 +192,8 @@ def sample_pose(rng):
         p[KNEE + side] = p[HIP + side] + .245 * thigh * upper
         p[ANKLE + side] = p[KNEE + side] + .235 * shank * lower
         p[TOE + side] = p[ANKLE + side] + .06 * towards((.2 * out, .3, 1), .2)
-    # Seen from anywhere around, most often from the front or the back.
-    turn = rng.choice([0, np.pi], p=[.65, .35]) + rng.normal(0, .5)
+    # Seen from anywhere around, most often from the front.
+    turn = rng.choice([0, np.pi], p=[.9, .1]) + rng.normal(0, .4)
     return p @ _rotation(turn, *rng.normal(0, (.15, .2))).T
 
 
