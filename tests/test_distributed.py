@@ -149,7 +149,8 @@ def test_killed_and_resumed_is_never_killed(data, tmp_path):
     """With augmentation and momentum, half-way through the second epoch."""
     config = write_config(tmp_path, data, 4, AUGMENT)
     never, killed = tmp_path / 'never', tmp_path / 'killed'
-    options = ['--cfg-options', 'optim_wrapper.optimizer.momentum=0.9']
+    options = ['--cfg-options', 'optim_wrapper.optimizer.lr=0.1',
+               'optim_wrapper.optimizer.momentum=0.9']
     runs = [tool('train.py', config, '--work-dir', never, *options),
             tool('train.py', config, '--work-dir', killed, *options,
                  'custom_hooks.0.kill_at=6')]
@@ -158,6 +159,7 @@ def test_killed_and_resumed_is_never_killed(data, tmp_path):
     assert not (killed / 'epoch_2.pth').exists()
     finish(tool('train.py', config, '--work-dir', killed, '--resume',
                 *options), runs[0])
+    assert np.isfinite(losses(never)).all()
     np.testing.assert_allclose(losses(killed), losses(never)[4:], rtol=1e-5)
     resumed = weights(killed)
     for key, value in weights(never).items():
