@@ -56,11 +56,11 @@ def without(node, *keys):
 
 @lru_cache(maxsize=None)
 def features_on_meta(text, in_channels):
-    """Features of one image in 256x192, without numbers."""
-    feats = torch.empty(1, 3, 256, 192, device='meta')
+    """Features of one image of 256x256 px, without numbers."""
+    feats = torch.empty(1, 3, 256, 256, device='meta')
     for cfg in json.loads(text):
         if cfg['type'].split('.')[0] in MISSING:
-            feats = (feats.new_empty(1, in_channels, 256 // 16, 192 // 16), )
+            feats = (feats.new_empty(1, in_channels, 16, 16), )
             continue
         try:
             with torch.device('meta'):
@@ -87,7 +87,7 @@ def random_like(feats, input_size):
         return type(feats)(random_like(part, input_size) for part in feats)
     height, width = feats.shape[-2:]
     return torch.randn(*feats.shape[:2], height * input_size[1] // 256,
-                       width * input_size[0] // 192)
+                       width * input_size[0] // 256)
 
 
 def test_found_the_configs():
