@@ -1,3 +1,4 @@
+# Tests run a file at a time on each core, most of them a thread each.
 # Each target first brings .venv up to date, which is done in no time if it is.
 python := .venv/bin/python
 
@@ -15,7 +16,8 @@ demo: setup
 	$(python) tools/quickstart.py $(ARGS)
 
 test: setup
-	$(python) -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(python) -m pytest -n auto --maxprocesses 4 \
+		--dist loadfile $(ARGS)
 
 bench: setup
 	$(python) tools/benchmark_codec.py $(ARGS)
