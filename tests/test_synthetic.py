@@ -48,7 +48,7 @@ def test_blur_moves_nothing(rng, monkeypatch):
         image = synthetic._photograph(rng, sharp, rng.uniform(50, 220))
         changed += (image != sharp).any()
         assert np.abs(centroid(image[..., 0].astype(float)) - point).max() < .1
-    assert changed > 20
+    assert changed > 10  # about half are blurred
 
 
 def test_face_of_a_figure_is_drawn_around_its_joints(rng):
