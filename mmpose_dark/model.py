@@ -32,7 +32,8 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
 
     Example:
         >>> from mmpose.apis import MMPoseInferencer  # doctest: +SKIP
-        >>> inferencer = MMPoseInferencer('human')  # doctest: +SKIP
+        >>> inferencer = MMPoseInferencer(  # doctest: +SKIP
+        ...     'td-hm_hrnet-w32_8xb64-210e_coco-256x192')
         >>> apply_dark(inferencer.inferencer.model)  # doctest: +SKIP
     """
     check_choice('flip_shift', flip_shift, ('exact', 'stock'))

@@ -9,6 +9,7 @@ import torch
 from mmpose_dark import DarkHeatmap, check_alignment, darkify
 
 from mmengine.config import Config  # isort: skip
+from mmengine.fileio import load  # isort: skip
 from mmengine.optim import build_optim_wrapper  # isort: skip
 from mmengine.registry import init_default_scope  # isort: skip
 from mmpose.datasets.transforms import GenerateTarget  # isort: skip
@@ -48,6 +49,14 @@ def test_all_are_there():
         hourglass = 'hourglass' in net
         assert sum(f'_{net}_' in name and name.endswith('mpii-256x256')
                    for name in names) == (0 if hourglass else 1)
+
+
+def test_metafiles_list_them():
+    repository = ROOT.parents[2]
+    listed = [repository / model['Config']
+              for metafile in load(repository / 'model-index.yml')['Import']
+              for model in load(repository / metafile)['Models']]
+    assert sorted(listed) == sorted(DARK)
 
 
 @pytest.mark.parametrize('path', DARK + PLAIN, ids=lambda path: path.stem)
@@ -160,7 +169,7 @@ def test_builds_and_trains_two_iterations(path):
     for _ in range(2):
         loss = model.loss(images, samples)['loss_kpt']
         optim.update_params(loss)
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert np.isfinite(losses).all() and losses[0] != losses[1]
 
     model.eval()

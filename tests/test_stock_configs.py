@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 import torch
 
-from mmpose_dark import DarkHeatmap, darkify
+from mmpose_dark import DarkHeatmap, apply_dark, darkify
 
 import mmpose  # isort: skip
 from mmengine.config import Config  # isort: skip
 from mmengine.registry import init_default_scope  # isort: skip
+from mmpose.apis import inference_topdown, init_model  # isort: skip
 from mmpose.registry import MODELS  # isort: skip
 from mmpose.structures import PoseDataSample  # isort: skip
 from mmpose.utils import register_all_modules  # isort: skip
@@ -132,3 +133,29 @@ def test_darkified_config_predicts(path):
     assert prediction.keypoints.shape == (1, pose_head.out_channels, 2)
     assert np.isfinite(prediction.keypoints).all()
     assert np.isfinite(prediction.keypoint_scores).all()
+
+
+@pytest.mark.parametrize('name', [
+    'td-hm_mobilenetv2_8xb64-210e_coco-256x192',
+    'td-hm_vipnas-mbv3_8xb64-210e_coco-256x192',
+    'td-hm_mspn50_8xb32-210e_coco-256x192',
+])
+def test_whole_model_predicts_an_image(name):
+    """Through MMPose's pipeline and estimator; apply_dark does the same."""
+    stock = Config.fromfile(
+        ROOT / f'body_2d_keypoint/topdown_heatmap/coco/{name}.py')
+    stock.model.backbone.pop('init_cfg', None)
+    head = not name.startswith('td-hm_mspn')
+    torch.manual_seed(0)
+    model = init_model(darkify(stock, head=head), device='cpu')
+    other = init_model(stock, device='cpu')
+    other.load_state_dict(model.state_dict(), strict=True)
+    apply_dark(other)
+    image = np.random.default_rng(0).integers(
+        0, 255, (300, 200, 3), dtype=np.uint8)
+    predictions = [inference_topdown(network, image)[0].pred_instances
+                   for network in (model, other)]
+    assert predictions[0].keypoints.shape == (1, 17, 2)
+    assert np.isfinite(predictions[0].keypoints).all()
+    np.testing.assert_array_equal(*(p.keypoints for p in predictions))
+    np.testing.assert_array_equal(*(p.keypoint_scores for p in predictions))
