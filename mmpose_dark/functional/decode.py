@@ -137,7 +137,7 @@ def decode_heatmaps(heatmaps,
 
     lead, (height, width) = tuple(maps.shape[:-2]), tuple(maps.shape[-2:])
     maps = maps.reshape(-1, height, width)
-    if len(maps) == 0:
+    if maps.shape[0] == 0:  # len() would fix the batch size of an export
         nothing = xp.full(lead, 0., maps)
         shapes = [(*lead, 2), lead] + [(*lead, 2, 2)] * return_covariance
         return tuple(nothing.reshape(shape) for shape in shapes)
@@ -162,12 +162,12 @@ def decode_heatmaps(heatmaps,
             elif method == 'second_max':
                 dx, dy = towards_second_max(xp, maps, y, x)
             else:
-                dx = dy = xp.full((len(maps), ), 0., maps)
+                dx = dy = xp.full((maps.shape[0], ), 0., maps)
         if method == 'dark':
             dx, dy = shift_where_not(xp, refined, maps, y, x, dx, dy)
 
         present = xp.isfinite(top) & (top > 0)
-        score = maps.reshape(len(maps), -1)
+        score = maps.reshape(maps.shape[0], -1)
         score = xp.take_last(score, y * width + x)
         score = xp.where(xp.isfinite(score), score, 0.)
         px = xp.where(present, xp.to_float(x, maps) + dx, -1.)

@@ -179,7 +179,7 @@ def _at_the_pixel(xp, windows, inside, sigma):
     """
     reach = windows.shape[1] // 2
     weights, squares = _weights_at_the_pixel(xp, windows, reach, sigma)
-    return windows.reshape(len(windows), -1) @ weights, inside @ squares
+    return windows.reshape(windows.shape[0], -1) @ weights, inside @ squares
 
 
 def _weights_at_the_pixel(xp, like, reach, sigma):

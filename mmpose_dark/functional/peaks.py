@@ -40,7 +40,7 @@ def raw_peak(xp, maps):
         tuple: y, x and value of the peak, each in shape (M,).
     """
     width = maps.shape[-1]
-    flat = maps.reshape(len(maps), -1)
+    flat = maps.reshape(maps.shape[0], -1)
     index = xp.argmax(flat)
     return index // width, index % width, xp.take_last(flat, index)
 

@@ -17,7 +17,7 @@ def quarter_shift(xp, maps, y, x):
         tuple: dx and dy in shape (M,); heatmap pixels.
     """
     height, width = maps.shape[1:]
-    flat = maps.reshape(len(maps), -1)
+    flat = maps.reshape(maps.shape[0], -1)
     index = y * width + x
 
     def quarter(step, use):
@@ -47,8 +47,8 @@ def towards_second_max(xp, maps, y, x):
     """Eq. 1: a quarter of a pixel along (s - m) / |s - m|."""
     height, width = maps.shape[1:]
     if height * width == 1:
-        return (xp.full((len(maps), ), 0., maps), ) * 2
-    flat = maps.reshape(len(maps), -1)
+        return (xp.full((maps.shape[0], ), 0., maps), ) * 2
+    flat = maps.reshape(maps.shape[0], -1)
     first = (y * width + x)[:, None]
     everywhere = xp.to_index(xp.arange(0, height * width, maps))[None, :]
     second = xp.argmax(xp.where(everywhere == first, -float('inf'), flat))

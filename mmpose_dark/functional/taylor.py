@@ -65,7 +65,7 @@ def official_or_fit(xp, maps, y, x, limit, kernel):
     reach = kernel.radius + 2
     taps, both = stencil_weights(xp, maps, kernel, 2)
     windows = xp.windows(maps, y, x, reach, reach)
-    stencil = (windows.reshape(len(maps), -1) @ both).reshape(-1, 5, 5)
+    stencil = (windows.reshape(maps.shape[0], -1) @ both).reshape(-1, 5, 5)
     dx, dy, official = official_step(xp, stencil, y, x, height, width, limit)
 
     # Only numpy may look at the data and do less.
