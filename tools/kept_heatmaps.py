@@ -1,0 +1,287 @@
+"""Heatmaps that are predicted once and decoded many times.
+
+What compare_decoders.py and reproduce.py share: the heatmaps of a test set,
+with and without flipping the input, and their scores by any decoder and any
+merge of the flip test.
+"""
+import contextlib
+import copy
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Tuple
+
+import numpy as np
+
+#: the kernel sizes that the official code pairs with a sigma
+OFFICIAL_KERNELS = {1: 3, 2: 11, 3: 17}
+MERGES = ('none', 'stock', 'exact')
+
+
+def decoders(sigma):
+    """Name -> arguments of ``DarkHeatmap``; the official one last."""
+    kernel = OFFICIAL_KERNELS.get(sigma) or 2 * round(2.5 * sigma) + 1
+    return {
+        'argmax': dict(decoding='argmax'),
+        'shift': dict(decoding='shift'),
+        'DARK, no modulation': dict(modulation=False),
+        'DARK': {},
+        'DARK, peak=raw': dict(peak='raw'),
+        'DARK, peak=paper': dict(peak='paper'),
+        'DARK, official': dict(peak='raw', blur_kernel_size=kernel),
+    }
+
+
+@dataclass
+class KeptHeatmaps:
+    """Heatmaps of a test set.
+
+    Attributes:
+        heatmaps: (N, K, H, W) float32.
+        flipped: As predicted for the flipped inputs, not flipped back.
+        flip_indices: The symmetric keypoint of each of the K.
+        samples: N dicts as MMPose's metrics take them.
+        codec: Sizes, sigma and alignment as arguments of ``DarkHeatmap``.
+        sigmas: (K, ) the OKS constants of the data set.
+    """
+    heatmaps: np.ndarray
+    flipped: np.ndarray
+    flip_indices: List[int]
+    samples: List[dict]
+    codec: dict
+    sigmas: np.ndarray
+
+    def merged(self, merge):
+        """(N, K, H, W) by a merge of the flip test, see ``MERGES``."""
+        import torch
+        from mmpose.models.utils.tta import flip_heatmaps as stock_flip
+
+        from mmpose_dark import DarkHeatmap, functional
+        if merge == 'none':
+            return self.heatmaps
+        if merge == 'exact':
+            back = functional.flip_heatmaps(
+                self.flipped, self.flip_indices,
+                shift=DarkHeatmap(**self.codec).flip_shift[0])
+        elif merge == 'stock':
+            back = stock_flip(
+                torch.from_numpy(self.flipped.copy()),
+                flip_indices=self.flip_indices,
+                shift_heatmap=not self.codec.get('use_udp', False)).numpy()
+        else:
+            raise ValueError(f'merge must be one of {MERGES}, got {merge!r}')
+        return (self.heatmaps + back) * np.float32(.5)
+
+    def decode(self, heatmaps, **options):
+        """(N, K, 2) input px and (N, K) scores."""
+        from mmpose_dark import DarkHeatmap
+        codec = DarkHeatmap(**{**self.codec, **options})
+        with np.errstate(all='ignore'):
+            points, scores = codec.batch_decode(heatmaps)
+        return np.concatenate(points), np.concatenate(scores)
+
+    def to_image(self, points):
+        """Input px (N, K, 2) to image px, as MMPose's estimators do."""
+        size, scale, centre = (
+            np.array([s[key] for s in self.samples], float)[:, None]
+            for key in ('input_size', 'input_scale', 'input_center'))
+        return points / size * scale + centre - .5 * scale
+
+    def errors(self, points):
+        """Signed errors (N, K, 2) in input px; NaN where not labelled."""
+        size, scale = (np.array([s[key] for s in self.samples], float)[:, None]
+                       for key in ('input_size', 'input_scale'))
+        truth, seen = self.truth()
+        out = (self.to_image(points) - truth) / scale * size
+        out[~seen] = np.nan
+        return out
+
+    def truth(self):
+        """Labelled positions (N, K, 2) in image px, and which are labelled."""
+        gt = np.array([s['raw_ann_info']['keypoints'] for s in self.samples],
+                      float).reshape(len(self.samples), -1, 3)
+        return gt[..., :2], gt[..., 2] > 0
+
+    def oks(self, points):
+        """Object keypoint similarity (N, ), NaN where nothing is labelled."""
+        truth, seen = self.truth()
+        area = np.array([s['raw_ann_info']['area'] for s in self.samples])
+        square = ((self.to_image(points) - truth)**2).sum(2)
+        variance = (2 * self.sigmas)**2
+        like = np.exp(-square / (2 * variance * area[:, None] + 1e-12))
+        with np.errstate(invalid='ignore'):
+            return (like * seen).sum(1) / seen.sum(1)
+
+    def score(self, points, scores, metric):
+        """Metrics of an MMPose metric on decoded keypoints."""
+        image = self.to_image(points)
+        for i, sample in enumerate(self.samples):
+            sample['pred_instances'] = dict(
+                keypoints=image[i][None], keypoint_scores=scores[i][None])
+        metric.results.clear()
+        # COCO's evaluation prints a page.
+        with contextlib.redirect_stdout(io.StringIO()):
+            metric.process(None, self.samples)
+            return metric.evaluate(len(self.samples))
+
+    def save(self, path):
+        """Write heatmaps as ``--heatmaps`` reads them; the samples in JSON."""
+        np.savez_compressed(
+            path, heatmaps=np.rint(self.heatmaps * 4096).astype(np.int16),
+            heatmaps_flip=np.rint(self.flipped * 4096).astype(np.int16),
+            input_center=[s['input_center'] for s in self.samples],
+            input_scale=[s['input_scale'] for s in self.samples],
+            ann_id=[s['raw_ann_info']['id'] for s in self.samples])
+
+
+def build_runner(cfg, checkpoint, work_dir):
+    """A Runner of which only the test half is built."""
+    from mmengine.runner import Runner
+    cfg = copy.deepcopy(cfg)
+    cfg.work_dir = str(work_dir)
+    cfg.load_from = str(checkpoint)
+    cfg.log_level = 'WARNING'
+    for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
+                 'val_dataloader', 'val_cfg', 'val_evaluator',
+                 'param_scheduler'):
+        cfg[name] = None
+    with contextlib.redirect_stdout(io.StringIO()):
+        runner = Runner.from_cfg(cfg)
+        runner.load_or_resume()
+    return runner
+
+
+def predict(runner, progress=iter):
+    """Run the network once over the test set, as it is and flipped.
+
+    Args:
+        runner (Runner): Its model and test data.
+        progress (callable): Wraps the data loader, as ``tqdm`` does.
+
+    Returns:
+        KeptHeatmaps: What its head predicts.
+
+    Raises:
+        TypeError: A head without a codec of heatmaps.
+    """
+    import torch
+    model, loader = runner.model.eval(), runner.test_dataloader
+    codec = _codec_of(model.head.decoder)
+    kept = [], []
+    samples = []
+    with torch.no_grad():
+        for batch in progress(loader):
+            data = model.data_preprocessor(batch, False)
+            for out, inputs in zip(kept, (data['inputs'],
+                                          data['inputs'].flip(-1))):
+                maps = model.head.forward(model.extract_feat(inputs))
+                maps = maps[-1] if isinstance(maps, (list, tuple)) else maps
+                out.append(maps.float().cpu().numpy())
+            samples += [s.cpu().numpy().to_dict()
+                        for s in data['data_samples']]
+    meta = loader.dataset.metainfo
+    return KeptHeatmaps(
+        *map(np.concatenate, kept), list(meta['flip_indices']), samples,
+        codec, np.array(meta['sigmas']))
+
+
+def _codec_of(decoder):
+    name = type(decoder).__name__
+    keep = ['input_size', 'heatmap_size', 'sigma']
+    if name not in ('DarkHeatmap', 'MSRAHeatmap', 'UDPHeatmap'):
+        raise TypeError('expected a head with MSRAHeatmap, UDPHeatmap or '
+                        f'DarkHeatmap as codec, got {name}')
+    codec = {key: getattr(decoder, key) for key in keep}
+    codec['use_udp'] = name == 'UDPHeatmap' or getattr(
+        decoder, 'use_udp', False)
+    return codec
+
+
+def load(path, ann_file, sigma, input_size=None):
+    """Heatmaps that came from elsewhere.
+
+    Args:
+        path (str | Path): An ``.npz`` with ``heatmaps`` and ``heatmaps_flip``
+            in shape (N, K, H, W), floats or int16 of value * 4096,
+            ``input_center`` and ``input_scale`` (N, 2) as in MMPose's
+            metainfo, ``ann_id`` (N, ).
+        ann_file (str | Path): Annotations in the COCO format.
+        sigma (float): What the network was trained with; heatmap px.
+        input_size (tuple, optional): (w, h); 4 times the heatmap's if not
+            given.
+
+    Returns:
+        KeptHeatmaps: Of a model aligned as the stock codec.
+
+    Raises:
+        ValueError: A file that lacks one of these, or an annotation.
+    """
+    from mmpose.datasets.datasets.utils import parse_pose_metainfo
+    from xtcocotools.coco import COCO
+    file = np.load(path)
+    need = {'heatmaps', 'heatmaps_flip', 'input_center', 'input_scale',
+            'ann_id'}
+    if need - set(file.files):
+        raise ValueError(f'{path} lacks {sorted(need - set(file.files))}')
+    kept = []
+    for key in ('heatmaps', 'heatmaps_flip'):
+        maps = file[key]
+        scale = 4096 if maps.dtype == np.int16 else 1
+        kept.append(maps.astype(np.float32) / np.float32(scale))
+    size = kept[0].shape[:1:-1]
+    input_size = tuple(input_size or (4 * size[0], 4 * size[1]))
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(ann_file))
+    missing = set(file['ann_id'].tolist()) - set(coco.anns)
+    if missing:
+        raise ValueError(f'{ann_file} lacks annotations {sorted(missing)[:5]}')
+    samples = []
+    for i, (ann_id, centre, scale) in enumerate(zip(
+            file['ann_id'].tolist(), file['input_center'],
+            file['input_scale'])):
+        ann = coco.anns[ann_id]
+        box = np.array(ann['bbox'], np.float32)
+        box[2:] += box[:2]
+        samples.append(dict(
+            id=i, img_id=ann['image_id'], raw_ann_info=ann,
+            category_id=ann['category_id'], input_center=centre,
+            input_scale=scale, input_size=input_size,
+            gt_instances=dict(bboxes=box[None], bbox_scores=np.ones(1))))
+    import mmpose
+    meta = parse_pose_metainfo(dict(from_file=str(
+        Path(mmpose.__file__).parent /
+        '.mim/configs/_base_/datasets/coco.py')))
+    return KeptHeatmaps(
+        *kept, list(meta['flip_indices']), samples,
+        dict(input_size=input_size, heatmap_size=size, sigma=sigma),
+        np.array(meta['sigmas']))
+
+
+def coco_metric(ann_file, keypoints):
+    """MMPose's CocoMetric outside of a Runner."""
+    from mmpose.evaluation.metrics import CocoMetric
+    with contextlib.redirect_stdout(io.StringIO()):
+        metric = CocoMetric(ann_file=str(ann_file))
+    metric.dataset_meta = keypoints
+    return metric
+
+
+def summary(kept, points) -> Tuple[float, float, float]:
+    """Median error, and mean signed error (x, y) of the joints within 6 px.
+
+    All in input px.
+    """
+    error = kept.errors(points)
+    distance = np.linalg.norm(error, axis=2)
+    near = distance < 6
+    signed = error[near].mean(0) if near.any() else (np.nan, np.nan)
+    return (float(np.nanmedian(distance)), *map(float, signed))
+
+
+def dump(path, content):
+    """Write JSON whole or not at all: an interruption leaves no half file."""
+    path = Path(path)
+    part = path.with_suffix('.part')
+    part.write_text(json.dumps(content, indent=1))
+    part.replace(path)
