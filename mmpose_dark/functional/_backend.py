@@ -9,7 +9,7 @@ All functions work on *maps*: one stack ``(M, H, W)`` of single heatmaps, where
 M is the product of the leading dimensions of what the caller handed in.
 """
 from contextlib import nullcontext
-from functools import lru_cache
+from functools import lru_cache, wraps
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class NumpyBackend:
 
     abs, ceil, exp, floor = np.abs, np.ceil, np.exp, np.floor
     isfinite, log, sqrt, trunc = np.isfinite, np.log, np.sqrt, np.trunc
+    maximum = np.maximum
     clip = staticmethod(np.clip)
     stack, where = staticmethod(np.stack), staticmethod(np.where)
     #: shapes may follow the data: work can be spent only where it is needed
@@ -67,9 +68,34 @@ class NumpyBackend:
         return array.argmax(-1)
 
     @staticmethod
+    def positive_part(array):
+        return np.maximum(array, 0)
+
+    @staticmethod
     def take_last(array, index):
         """``array[..., index]`` with one index for every row."""
-        return np.take_along_axis(array, index[..., None], -1)[..., 0]
+        rows = array.reshape(-1, array.shape[-1])
+        return rows[np.arange(len(rows)), index.reshape(-1)].reshape(
+            index.shape)
+
+    @staticmethod
+    def by_parts(function, maps, which=None):
+        """``function`` of a part of the maps at a time; a tuple of arrays.
+
+        What several steps read then comes out of a cache of a few MB. With
+        ``which``, maps are picked, which takes memory: a quarter at most.
+        """
+        size = 2**20 // maps[0].size + 1
+        if which is None:
+            cuts = [slice(start, start + size)
+                    for start in range(0, len(maps), size)]
+        else:
+            size = min(size, len(maps) // 4 + 1)
+            cuts = [which[start:start + size]
+                    for start in range(0, len(which), size)]
+        parts = [function(maps[cut]) for cut in cuts]
+        return parts[0] if len(parts) == 1 else tuple(
+            np.concatenate(results) for results in zip(*parts))
 
     @staticmethod
     def windows(maps, y, x, ry, rx, which=None):
@@ -111,9 +137,10 @@ def _cut(maps, size, which, top, left):
     index per pixel.
     """
     steps = maps.strides
-    view = np.lib.stride_tricks.as_strided(
-        maps, (len(maps), maps.shape[1] - size[0] + 1,
-               maps.shape[2] - size[1] + 1, *size), (*steps, *steps[1:]))
+    view = np.ndarray(
+        (len(maps), maps.shape[1] - size[0] + 1,
+         maps.shape[2] - size[1] + 1, *size), maps.dtype, maps,
+        strides=(*steps, *steps[1:]))
     return view[which, top, left]
 
 
@@ -126,7 +153,7 @@ class TorchBackend:
         import torch
         self.torch = torch
         for name in ('abs', 'ceil', 'clip', 'exp', 'floor', 'isfinite', 'log',
-                     'sqrt', 'stack', 'trunc', 'where'):
+                     'maximum', 'sqrt', 'stack', 'trunc', 'where'):
             setattr(self, name, getattr(torch, name))
 
     def as_float(self, tensor):
@@ -170,6 +197,14 @@ class TorchBackend:
         return tensor.argmax(-1)
 
     @staticmethod
+    def positive_part(tensor):
+        return tensor.clamp(min=0)
+
+    @staticmethod
+    def by_parts(function, maps):
+        return function(maps)
+
+    @staticmethod
     def take_last(tensor, index):
         return tensor.gather(-1, index[..., None])[..., 0]
 
@@ -202,3 +237,23 @@ def backend_of(array):
             array, '__torch_function__'):
         return _torch_backend()
     return _numpy_backend
+
+
+def table(make):
+    """Decorator of ``make(xp, like, *args)``, an array that no data changes.
+
+    numpy's is made once for each dtype and ``args``; a tensor's by every
+    call, on the device of ``like``.
+    """
+
+    @lru_cache(maxsize=64)
+    def cached(dtype, *args):
+        return make(_numpy_backend, np.empty(0, dtype), *args)
+
+    @wraps(make)
+    def get(xp, like, *args):
+        if xp.dynamic:
+            return cached(like.dtype.type, *args)
+        return make(xp, like, *args)
+
+    return get

@@ -148,12 +148,12 @@ def decode_heatmaps(heatmaps,
                 xp, maps, kernel,
                 margin=1. if peak == 'paper' else MODE_MARGIN)
             dx, dy, refined = fit(xp, maps, y, x, kernel)
+        elif fits:
+            y, x, top, dx, dy, refined = official_or_fit(
+                xp, maps, 2 * sigma, kernel)
         else:
             y, x, top = raw_peak(xp, maps)
-            if fits:
-                dx, dy, refined = official_or_fit(
-                    xp, maps, y, x, 2 * sigma, kernel)
-            elif method == 'dark':
+            if method == 'dark':
                 dx, dy, refined = official_step(
                     xp, xp.windows(maps, y, x, 2, 2), y, x, height, width,
                     2 * sigma)

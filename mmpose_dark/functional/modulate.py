@@ -11,12 +11,9 @@ For a map that is a Gaussian plus white noise, :math:`h'` is also the matched
 filter: the correlation of the map with the shape that was drawn into it.
 """
 import math
-from functools import lru_cache
 from typing import NamedTuple, Optional, Tuple
 
-import numpy as np
-
-from ._backend import NumpyBackend, backend_of
+from ._backend import backend_of
 from ._checks import (
     check_blur_kernel_size,
     check_choice,
@@ -80,41 +77,6 @@ class Kernel(NamedTuple):
         """
         index = xp.arange(0, size, like)
         return self.at(xp, index[None, :] - index[:, None])
-
-
-def stencil_weights(xp, like, kernel, reach):
-    """The kernel around each pixel of a stencil, for windows around it.
-
-    Args:
-        xp: The backend.
-        like (array): Sets the dtype and device.
-        kernel (Kernel): The modulation kernel.
-        reach (int): The stencil has 2 * reach + 1 pixels on each side and the
-            windows kernel.radius more.
-
-    Returns:
-        tuple: taps of one axis in shape (s, w), and of both axes in shape
-        (w * w, s * s): the modulated stencils of all flattened windows are
-        one matrix product.
-    """
-    if xp.dynamic:
-        return _cached_stencil_weights(like.dtype.type, kernel, reach)
-    return _stencil_weights(xp, like, kernel, reach)
-
-
-@lru_cache(maxsize=64)
-def _cached_stencil_weights(dtype, kernel, reach):
-    return _stencil_weights(NumpyBackend, np.empty(0, dtype), kernel, reach)
-
-
-def _stencil_weights(xp, like, kernel, reach):
-    outer = reach + kernel.radius
-    taps = kernel.at(
-        xp,
-        xp.arange(-outer, outer + 1, like) -
-        xp.arange(-reach, reach + 1, like)[:, None])
-    both = taps[:, None, :, None] * taps[None, :, None, :]
-    return taps, both.reshape(len(taps)**2, -1).T
 
 
 def modulate_heatmaps(heatmaps,

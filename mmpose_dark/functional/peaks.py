@@ -15,12 +15,12 @@ evidence too. So the maximum of :math:`\hat h` around the raw peak is taken
 unless another mode is higher by a margin.
 """
 import math
-from functools import lru_cache
+from functools import partial
 
 import numpy as np
 
-from ._backend import NumpyBackend
-from .modulate import stencil_weights
+from ._backend import table
+from .stencil import modulated_stencils, normalise_stencils
 
 #: How much higher a mode away from the raw peak must be to be taken. Modes
 #: closer than that are told apart by their brightest pixel. On real heatmaps
@@ -45,6 +45,21 @@ def raw_peak(xp, maps):
     return index // width, index % width, xp.take_last(flat, index)
 
 
+def raw_peak_and_windows(xp, maps, reach):
+    """:func:`raw_peak` and windows of 2 * reach + 1 pixels around it.
+
+    Returns:
+        tuple: y, x and value of the peak, each in shape (M,), and windows in
+        shape (M, 2 * reach + 1, 2 * reach + 1).
+    """
+
+    def look(part):
+        y, x, value = raw_peak(xp, part)
+        return y, x, value, xp.windows(part, y, x, reach, reach)
+
+    return xp.by_parts(look, maps)
+
+
 def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
     """The peak of every modulated map, and the raw maximum beside it.
 
@@ -59,130 +74,90 @@ def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
         each in shape (M,). Where the modulated map has no positive finite
         maximum, y and x are those of the raw peak.
     """
-    rows = _normalised(xp, maps, maps.shape[1], kernel)
-    cols = _normalised(xp, maps, maps.shape[2], kernel)
     reach = math.ceil(1.5 * kernel.sigma)
-    tall = maps.shape[1] > 2 * (reach + kernel.radius) + 1
-    if xp.dynamic and tall:
-        return _bounded_search(xp, maps, rows, cols, kernel, reach, margin)
-    return _dense_search(xp, maps, rows, cols, reach, margin)
+    rows = _normalised(xp, maps, kernel, maps.shape[1])
+    cols = _normalised(xp, maps, kernel, maps.shape[2])
+    search = partial(_dense_search, xp, rows, cols, reach, margin)
+    # Without a margin no mode is the higher one by any bound.
+    large = min(maps.shape[1:]) > 2 * (reach + kernel.radius)
+    if not xp.dynamic or margin == 1 or not large:
+        return xp.by_parts(search, maps)
+    y, x, value, closed = _bounded_search(
+        xp, maps, rows, cols, kernel, reach, margin)
+    rest = np.flatnonzero(~closed)
+    if len(rest):
+        y[rest], x[rest], _ = xp.by_parts(search, maps, rest)
+    return y, x, value
 
 
-def _normalised(xp, maps, size, kernel):
+@table
+def _normalised(xp, like, kernel, size):
     """The kernel's matrix with rows of unit energy."""
-    if xp.dynamic:
-        return _cached_normalised(kernel, size, maps.dtype.type)
-    return _make_normalised(xp, maps, size, kernel)
-
-
-@lru_cache(maxsize=64)
-def _cached_normalised(kernel, size, dtype):
-    return _make_normalised(NumpyBackend, np.empty(0, dtype), size, kernel)
-
-
-def _make_normalised(xp, like, size, kernel):
     matrix = kernel.matrix(xp, like, size)
     return matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]
 
 
-def _choose(xp, near, far, margin):
-    """Of two (value, y, x), the near one unless the far is clearly higher."""
-    other = far[0] > margin * near[0]
-    return tuple(xp.where(other, b, a) for a, b in zip(near, far))
+@table
+def _beyond(xp, like, reach, size):
+    """(size, size): 1 where two pixels are more than ``reach`` apart."""
+    index = xp.arange(0, size, like)
+    return xp.to_float(abs(index[:, None] - index) > reach, like)
 
 
-def _around(xp, modulated, y, x, reach):
-    """Highest (value, y, x) of the modulated map within ``reach`` px."""
-    size = 2 * reach + 1
-    local = xp.windows(modulated, y, x, reach, reach)
-    local = local.reshape(-1, size * size)
-    index = xp.argmax(local)
-    return (xp.take_last(local, index), y - reach + index // size,
-            x - reach + index % size)
-
-
-def _dense_search(xp, maps, rows, cols, reach, margin):
+def _dense_search(xp, rows, cols, reach, margin, maps):
+    """The modulated map as a whole."""
     raw_y, raw_x, value = raw_peak(xp, maps)
     modulated = rows @ (maps @ cols.T)
     y, x, best = raw_peak(xp, modulated)
-    best, y, x = _choose(xp, _around(xp, modulated, raw_y, raw_x, reach),
-                         (best, y, x), margin)
+    near, near_y, near_x = _highest(
+        xp, xp.windows(modulated, raw_y, raw_x, reach, reach), raw_y, raw_x)
+    other = best > margin * near
+    best = xp.where(other, best, near)
     found = (best > 0) & xp.isfinite(best)
-    return xp.where(found, y, raw_y), xp.where(found, x, raw_x), value
+    return (xp.where(found, xp.where(other, y, near_y), raw_y),
+            xp.where(found, xp.where(other, x, near_x), raw_x), value)
+
+
+def _highest(xp, stencils, y, x):
+    """Value, y and x of the maximum of stencils around (y, x)."""
+    size = stencils.shape[1]
+    flat = stencils.reshape(-1, size * size)
+    index = xp.argmax(flat)
+    return (xp.take_last(flat, index), y - size // 2 + index // size,
+            x - size // 2 + index % size)
 
 
 def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
-    """The dense search, spent only where the peak can be.
+    """The modulated map around the raw peak, and a bound on the rest of it.
 
-    The modulated map is computed around the raw peak only. Row maxima bound
-    what is further up or down, and column maxima of the rows nearby what is
-    further left or right: blurring these (M, H) and (M, W) arrays bounds the
-    whole map. The few maps in which another mode could still win are searched
-    in full.
+    Rows of ``rows`` and ``cols`` have unit energy, so no pixel of a map's
+    row, blurred along it, exceeds the root of the energy of that row
+    (Cauchy-Schwarz). Blurring these roots along y bounds what is further up
+    and down, and likewise with columns what is further left and right.
+
+    Returns:
+        tuple: y and x of the highest pixel around the raw peak, the raw
+        maximum, and whether no other mode can win.
     """
-    num, height, width = maps.shape
-    which = np.arange(num)
-    # Two rows at once where possible: argmax is fastest on long rows.
-    group = 2 if height % 2 == 0 else 1
-    grouped = maps.reshape(num, height // group, group * width)
-    at = grouped.argmax(2)
-    row_max = xp.take_last(grouped, at)
-    best_group = row_max.argmax(1)
-    value = row_max[which, best_group]
-    flat = best_group * (group * width) + at[which, best_group]
-    raw_y, raw_x = flat // width, flat % width
-    if group == 2:
-        row_max = row_max.repeat(2, axis=1)
 
-    outer = reach + kernel.radius
-    size = 2 * reach + 1
-    taps, both = stencil_weights(xp, maps, kernel, reach)
-    local = xp.windows(maps, raw_y, raw_x, outer, outer).reshape(num, -1)
-    local = (local @ both).reshape(num, size, size)
-    # The border's normalisation: the diagonals hold tap / sqrt(sum taps^2).
-    middle = taps[0, kernel.radius]
-    nearby = np.arange(-reach, reach + 1)
-    ys, xs = raw_y[:, None] + nearby, raw_x[:, None] + nearby
-    near_y, near_x = ys.clip(0, height - 1), xs.clip(0, width - 1)
-    local *= (np.diag(rows) / middle)[near_y][:, :, None]
-    local *= (np.diag(cols) / middle)[near_x][:, None, :]
-    off = (ys != near_y)[:, :, None] | (xs != near_x)[:, None, :]
-    local = np.where(off, -np.inf, local).reshape(num, -1)
-    index = local.argmax(1)
-    best = local[which, index]
-    y, x = raw_y - reach + index // size, raw_x - reach + index % size
+    def look(part):
+        y, x, value = raw_peak(xp, part)
+        outer = reach + kernel.radius
+        return (y, x, value, xp.windows(part, y, x, outer, outer),
+                np.einsum('nyx,nyx->ny', part, part),
+                np.einsum('nyx,nyx->nx', part, part))
 
-    col_max = _row_windows(maps, raw_y, outer).max(1)
-    above = (row_max.clip(0) @ rows.T) * cols.sum(1).max()
-    beside = (col_max.clip(0) @ cols.T) * rows.sum(1).max()
-    above[which[:, None], near_y] = -np.inf
-    beside[which[:, None], near_x] = -np.inf
-    bound = np.maximum(above.max(1), beside.max(1))
-    # 1e-4 covers float32 rounding on both sides.
-    closed = (bound < margin * best * (1 - 1e-4)) & (best > 0)
-    rest = np.flatnonzero(~closed)
-    # A full search takes three times the memory of its maps: part by part.
-    part_size = min(256, num // 4 + 1)
-    for start in range(0, len(rest), part_size):
-        part = rest[start:start + part_size]
-        y[part], x[part], _ = _dense_search(
-            xp, maps[part], rows, cols, reach, margin)
-    return y, x, value
-
-
-def _row_windows(maps, y, radius):
-    """(M, 2 * radius + 1, W): rows around ``y``, zero outside the map."""
-    num, height, width = maps.shape
-    size = 2 * radius + 1
-    top = y - radius
-    inside = top.clip(0, height - size)
-    view = np.lib.stride_tricks.sliding_window_view(
-        maps.reshape(num, -1), size * width, axis=1)
-    out = view[np.arange(num), inside * width].reshape(num, size, width)
-    over = np.flatnonzero(top != inside)
-    if len(over):
-        index = np.arange(size) + (top - inside)[over, None]
-        keep = (index >= 0) & (index < size)
-        shifted = out[over[:, None], index.clip(0, size - 1)]
-        out[over] = np.where(keep[:, :, None], shifted, 0)
-    return out
+    raw_y, raw_x, value, windows, energy_y, energy_x = xp.by_parts(look, maps)
+    stencils = normalise_stencils(
+        xp, modulated_stencils(xp, windows, kernel, reach), raw_y, raw_x,
+        kernel, maps.shape[1:])
+    best, y, x = _highest(xp, stencils, raw_y, raw_x)
+    beyond_y = _beyond(xp, maps, reach, maps.shape[1])[raw_y]
+    beyond_x = _beyond(xp, maps, reach, maps.shape[2])[raw_x]
+    bound = np.maximum(
+        ((np.sqrt(energy_y) @ rows.T) * beyond_y).max(1),
+        ((np.sqrt(energy_x) @ cols.T) * beyond_x).max(1))
+    # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
+    # be 0 in float32.
+    closed = (bound < (1 - 1e-4) * margin * best) & (best > 1e-15)
+    return y, x, value, closed

@@ -1,8 +1,9 @@
 """The Taylor step (Eq. 8) and the official code's way to it."""
 import numpy as np
 
-from .fit import fit, inside_map
-from .modulate import stencil_weights
+from .fit import fit
+from .peaks import raw_peak_and_windows
+from .stencil import modulated_stencils, normalise_stencils
 from .step import newton_step
 
 
@@ -44,7 +45,7 @@ def official_step(xp, stencil, y, x, height, width, limit):
     return dx, dy, inside & definite & credible
 
 
-def official_or_fit(xp, maps, y, x, limit, kernel):
+def official_or_fit(xp, maps, limit, kernel):
     """The official step from the raw peak; where that fails, a local fit.
 
     The fit starts at the highest pixel of the normalised modulated map within
@@ -53,47 +54,40 @@ def official_or_fit(xp, maps, y, x, limit, kernel):
     Args:
         xp: The backend.
         maps (array): Heatmaps in shape (M, H, W).
-        y, x (array): Raw peaks in shape (M,).
         limit (float): Longest credible step per axis; heatmap pixels.
         kernel (Kernel): The modulation kernel.
 
     Returns:
-        tuple: dx, dy from the raw peak, in shape (M,), heatmap pixels, and
-        whether either way led to a result.
+        tuple: y, x and value of the raw peak, dx, dy from there, each in
+        shape (M,), heatmap pixels, and whether either way led to a result.
     """
     height, width = maps.shape[1:]
-    reach = kernel.radius + 2
-    taps, both = stencil_weights(xp, maps, kernel, 2)
-    windows = xp.windows(maps, y, x, reach, reach)
-    stencil = (windows.reshape(maps.shape[0], -1) @ both).reshape(-1, 5, 5)
-    dx, dy, official = official_step(xp, stencil, y, x, height, width, limit)
+    y, x, top, windows = raw_peak_and_windows(xp, maps, kernel.radius + 2)
+    stencils = modulated_stencils(xp, windows, kernel, 2)
+    dx, dy, official = official_step(
+        xp, stencils, y, x, height, width, limit)
 
     # Only numpy may look at the data and do less.
     which = np.flatnonzero(~official) if xp.dynamic else None
-    if which is not None:
-        if len(which) == 0:
-            return dx, dy, official
-        stencil, y, x = stencil[which], y[which], x[which]
-    oy, ox = _highest_of(xp, stencil, y, x, taps, maps)
-    fx, fy, fitted = fit(xp, maps, y + oy, x + ox, kernel, which)
-    fx, fy = fx + xp.to_float(ox, maps), fy + xp.to_float(oy, maps)
-    if which is not None:
-        dx[which], dy[which], official[which] = fx, fy, fitted
-        return dx, dy, official
-    return (xp.where(official, dx, fx), xp.where(official, dy, fy),
-            official | fitted)
+    if which is None:
+        fx, fy, fitted = _fit_nearby(xp, maps, stencils, y, x, kernel)
+        return (y, x, top, xp.where(official, dx, fx),
+                xp.where(official, dy, fy), official | fitted)
+    if len(which):
+        dx[which], dy[which], official[which] = _fit_nearby(
+            xp, maps, stencils[which], y[which], x[which], kernel, which)
+    return y, x, top, dx, dy, official
 
 
-def _highest_of(xp, stencil, y, x, taps, maps):
-    """Offset of the highest pixel of the normalised modulated stencil."""
+def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
+    """Fit from the highest pixel of the normalised modulated stencil."""
     height, width = maps.shape[1:]
-    reach = taps.shape[1] // 2
-    squares = (taps * taps).T
-    energy_y = inside_map(xp, y, reach, height, maps) @ squares
-    energy_x = inside_map(xp, x, reach, width, maps) @ squares
-    on_map = (inside_map(xp, y, 2, height, maps)[:, :, None] *
-              inside_map(xp, x, 2, width, maps)[:, None, :]) > 0
-    local = stencil / xp.sqrt(energy_y[:, :, None] * energy_x[:, None, :])
-    local = xp.where(on_map & xp.isfinite(local), local, -float('inf'))
+    local = normalise_stencils(xp, stencils, y, x, kernel, (height, width))
+    local = xp.where(xp.isfinite(local), local, -float('inf'))
     best = xp.argmax(local.reshape(-1, 25))
-    return best // 5 - 2, best % 5 - 2
+    # A map of nothing finite has its highest pixel anywhere.
+    near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
+    near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
+    dx, dy, fitted = fit(xp, maps, near_y, near_x, kernel, which)
+    return (dx + xp.to_float(near_x - x, maps),
+            dy + xp.to_float(near_y - y, maps), fitted)
