@@ -140,7 +140,7 @@ def build_runner(cfg, checkpoint, work_dir):
     from mmengine.runner import Runner
     cfg = copy.deepcopy(cfg)
     cfg.work_dir = str(work_dir)
-    cfg.load_from = str(checkpoint)
+    cfg.load_from, cfg.resume = str(checkpoint), False
     cfg.log_level = 'WARNING'
     for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
                  'val_dataloader', 'val_cfg', 'val_evaluator',

@@ -1,0 +1,237 @@
+"""The paper's tables in miniature, trained and measured by one command.
+
+Makes synthetic figures with exact joints, trains thin versions of the paper's
+networks on them with MMPose's Runner, once with the stock biased targets and
+once with unbiased ones, and reads their heatmaps with every decoder:
+
+- Table 1: no shift, standard shift, DARK
+- Table 2: DARK without and with distribution modulation
+- Table 3: biased and unbiased encoding, standard and DARK decoding
+- Table 4: three input sizes, baseline and DARK
+- section 3.3: three kinds of network
+
+Resumable: what is finished is kept, a training cut off goes on from its last
+epoch. Several trainings run beside each other, a thread each on the CPU.
+Writes tables.md, tables.csv, and for every training its config, log,
+checkpoint and scores.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+BASE = (ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures' /
+        'td-hm_res18-thin_1xb64-12e_figures-128x96.py')
+#: input size (w, h) -> sigma: down with the size, as the paper's 1, 2, 3
+SIZES = {(96, 128): 1, (72, 96): .85, (48, 64): .7}
+MAIN = 'SimpleBaseline', (96, 128)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training."""
+
+    network: str
+    size: tuple
+    encoding: str  # 'biased' or 'unbiased'
+    seed: int
+
+    @property
+    def name(self):
+        """Of its folder."""
+        w, h = self.size
+        return f'{self.network}-{h}x{w}-{self.encoding}-seed{self.seed}'
+
+    @property
+    def cost(self):
+        """Roughly, in trainings of the main network."""
+        w, h = self.size
+        network = {'SimpleBaseline': 1, 'HRNet': 1.7, 'Hourglass': 1.1}
+        return network[self.network] * (.25 + .75 * w * h / (96 * 128))
+
+
+def plan(seeds):
+    """Trainings in the order of what the tables need first."""
+    kinds = [MAIN, *((MAIN[0], size) for size in list(SIZES)[1:]),
+             ('HRNet', MAIN[1]), ('Hourglass', MAIN[1])]
+    return [Run(*kind, encoding, seed) for seed in range(seeds)
+            for kind in kinds for encoding in ('biased', 'unbiased')]
+
+
+def config(run, args):
+    """The config of a training: the stock one with few entries changed."""
+    from mmengine.config import Config
+    from reproduce_networks import NETWORKS
+
+    from mmpose_dark.alignment import entries
+    w, h = run.size
+    codec = dict(
+        type='mmpose_dark.DarkHeatmap', input_size=run.size,
+        heatmap_size=(w // 4, h // 4), sigma=SIZES[run.size],
+        unbiased=run.encoding == 'unbiased')
+    backbone, head = NETWORKS[run.network]
+    cfg = Config.fromfile(BASE)
+    data = args.out / 'data'
+    cfg.custom_imports = dict(imports=['reproduce_networks'])
+    cfg.model.backbone = backbone
+    cfg.model.head = dict(head, out_channels=17, decoder=codec,
+                          loss=cfg.model.head.loss)
+    for entry, name in entries(cfg._cfg_dict):
+        if name == 'GenerateTarget':
+            entry.update(type='mmpose_dark.GenerateDarkTarget', encoder=codec)
+        elif name == 'TopdownAffine':
+            entry['input_size'] = run.size
+    cfg.codec = codec
+    for split in ('train', 'test'):
+        loader = cfg[f'{split}_dataloader']
+        loader.dataset.data_root = str(data)
+        loader.batch_size = 64
+        if args.device == 'cpu':  # one thread in all: others train beside it
+            loader.num_workers, loader.persistent_workers = 0, False
+    cfg.test_evaluator = dict(
+        type='CocoMetric', ann_file=str(data / 'val/person_keypoints.json'))
+    # Nothing is chosen by validation: the last epoch counts.
+    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=args.epochs)
+    cfg.param_scheduler[1].update(end=args.epochs, T_max=args.epochs)
+    cfg.default_hooks.checkpoint = dict(
+        type='CheckpointHook', interval=1, max_keep_ckpts=1)
+    cfg.default_hooks.logger.interval = 20
+    cfg.randomness = dict(seed=run.seed)
+    cfg.work_dir = str(args.out / 'runs' / run.name)
+    cfg.resume = True
+    return cfg
+
+
+def work(run, args):
+    """Train, predict and score; called in a process of its own."""
+    import kept_heatmaps
+    import torch
+    if args.device == 'cpu':
+        torch.set_num_threads(1)
+    from mmengine.runner import Runner
+    from mmpose.utils import register_all_modules
+
+    from mmpose_dark import DarkHeatmap  # noqa: F401
+    register_all_modules()
+    from compare_decoders import compare
+    start = time.time()
+    cfg = config(run, args)
+    runner = Runner.from_cfg(cfg)
+    # The same sums in an order that CPUs convolve half as long at.
+    runner.model.to(memory_format=torch.channels_last)
+    runner.train()
+    folder = Path(cfg.work_dir)
+    state = {key: value.cpu().contiguous()
+             for key, value in runner.model.state_dict().items()}
+    torch.save(dict(state_dict=state), folder / 'weights.pth')
+    for old in folder.glob('epoch_*.pth'):
+        old.unlink()
+    tester = kept_heatmaps.build_runner(cfg, folder / 'weights.pth', folder)
+    kept = kept_heatmaps.predict(tester)
+    if run.seed == 0:
+        kept.save(folder / 'heatmaps.npz')
+    rows = compare(kept, tester.test_evaluator.metrics[0],
+                   kept_heatmaps.MERGES)
+    for row in rows:
+        del row['oks']
+    kept_heatmaps.dump(folder / 'scores.json', dict(
+        run=asdict(run), epochs=args.epochs, images=args.train,
+        seconds=round(time.time() - start), rows=rows))
+
+
+def train_all(runs, args):
+    """Run what is not finished, a process each, ``args.jobs`` at a time.
+
+    Returns:
+        list[str]: The names of those that failed.
+    """
+    def scores(run):
+        return args.out / 'runs' / run.name / 'scores.json'
+
+    waiting = [run for run in runs if not scores(run).is_file()]
+    bar = tqdm(total=round(sum(run.cost for run in runs), 1),
+               initial=round(sum(r.cost for r in runs if r not in waiting), 1),
+               unit='training', desc='trainings',
+               bar_format='{l_bar}{bar}| {n:.1f}/{total:.1f} '
+               '[{elapsed} gone, {remaining} left] {postfix}')
+    env = dict(os.environ)
+    if args.device == 'cpu':
+        env.update(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    running, failed = {}, []
+    try:
+        while waiting or running:
+            while waiting and len(running) < args.jobs:
+                run = waiting.pop(0)
+                folder = args.out / 'runs' / run.name
+                folder.mkdir(parents=True, exist_ok=True)
+                log = (folder / 'output.txt').open('a')
+                running[run] = subprocess.Popen(
+                    [sys.executable, __file__, '--work', run.name,
+                     *args.passed], stdout=log, stderr=log, env=env)
+            bar.set_postfix_str(', '.join(r.name for r in running))
+            time.sleep(.5)
+            for run, process in list(running.items()):
+                if process.poll() is None:
+                    continue
+                del running[run]
+                if process.returncode or not scores(run).is_file():
+                    failed.append(run.name)
+                bar.update(run.cost)
+    finally:
+        for process in running.values():
+            process.terminate()
+    return failed
+
+
+def make_data(args):
+    """Figures to train and test on; finished ones are kept."""
+    from mmpose_dark.synthetic import make_figures
+    for split, number, seed in (('train', args.train, 0),
+                                ('val', args.val, 1)):
+        folder = args.out / 'data' / split
+        if not (folder / 'person_keypoints.json').is_file():
+            make_figures(folder, number, seed, partial(
+                tqdm, desc=f'figures to {split}', unit='image'))
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--out', type=Path, default='reproduce_out')
+    parser.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    parser.add_argument('--seeds', type=int, default=3)
+    parser.add_argument('--epochs', type=int, default=8)
+    parser.add_argument('--train', type=int, default=4000, metavar='IMAGES')
+    parser.add_argument('--val', type=int, default=500, metavar='IMAGES')
+    parser.add_argument('--jobs', type=int, default=os.cpu_count(),
+                        help='trainings beside each other')
+    parser.add_argument('--work', metavar='RUN', help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    args.out = args.out.resolve()
+    args.passed = [f'--{key}={getattr(args, key)}' for key in (
+        'out', 'device', 'seeds', 'epochs', 'train', 'val')]
+    runs = plan(args.seeds)
+    if args.work:
+        work(next(run for run in runs if run.name == args.work), args)
+        return
+    make_data(args)
+    failed = train_all(runs, args)
+    from reproduce_report import write_report
+    print(write_report(args.out))
+    for name in failed:
+        print(f'failed: {name}, see {args.out / "runs" / name}/output.txt',
+              file=sys.stderr)
+    sys.exit(bool(failed))
+
+
+if __name__ == '__main__':
+    main()
