@@ -1,0 +1,125 @@
+"""Tables of what reproduce.py has measured, beside the paper's own figures.
+
+``python tools/reproduce_report.py FOLDER`` writes them anew, of whatever is
+finished.
+"""
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
+HEADS = ('AP', 'AP50', 'AP75', 'APM', 'APL', 'AR')
+#: one merge of the flip test for all rows, so that only what a table is
+#: about differs
+MERGE = 'exact'
+MAIN = 'SimpleBaseline', '128x96'
+#: AP on COCO val2017 with HRNet-W32 at 128x96, as published (Zhang et al.,
+#: CVPR 2020, Tables 1 to 3); row name -> AP
+PAPER = {
+    ('1', 'no shift'): 61.2, ('1', 'standard shift'): 66.9,
+    ('1', 'DARK'): 68.4,
+    ('2', 'without modulation'): 68.1, ('2', 'with modulation'): 68.4,
+    ('3', 'biased, standard shift'): 66.9, ('3', 'biased, DARK'): 68.4,
+    ('3', 'unbiased, standard shift'): 68.0, ('3', 'unbiased, DARK'): 70.7,
+}
+#: table -> (title, [(row, network, size, encoding, decoder)])
+TABLES = {
+    '1': ('Coordinate decoding (biased targets)', [
+        ('no shift', *MAIN, 'biased', 'argmax'),
+        ('standard shift', *MAIN, 'biased', 'shift'),
+        ('DARK', *MAIN, 'biased', 'DARK')]),
+    '2': ('Distribution modulation (biased targets)', [
+        ('without modulation', *MAIN, 'biased', 'DARK, no modulation'),
+        ('with modulation', *MAIN, 'biased', 'DARK')]),
+    '3': ('Encoding and decoding', [
+        (f'{encoding}, {name}', *MAIN, encoding, decoder)
+        for encoding in ('biased', 'unbiased')
+        for name, decoder in (('standard shift', 'shift'),
+                              ('DARK', 'DARK'))]),
+    '4': ('Input sizes', [
+        (f'{size}, {name}', MAIN[0], size, encoding, decoder)
+        for size in ('64x48', '96x72', '128x96')
+        for name, encoding, decoder in (('baseline', 'biased', 'shift'),
+                                        ('DARK', 'unbiased', 'DARK'))]),
+    'of section 3.3': ('Kinds of network', [
+        (f'{network}, {name}', network, MAIN[1], encoding, decoder)
+        for network in ('SimpleBaseline', 'HRNet', 'Hourglass')
+        for name, encoding, decoder in (('baseline', 'biased', 'shift'),
+                                        ('DARK', 'unbiased', 'DARK'))]),
+}
+
+
+def load(folder):
+    """(network, size, encoding) -> list of scores, one per seed."""
+    found = {}
+    for path in sorted(Path(folder).glob('runs/*/scores.json')):
+        scores = json.loads(path.read_text())
+        run = scores['run']
+        w, h = run['size']
+        key = run['network'], f'{h}x{w}', run['encoding']
+        found.setdefault(key, []).append(scores)
+    return found
+
+
+def values(scores, decoder, merge=MERGE):
+    """(seeds, metrics) in points, and the median errors (seeds, )."""
+    rows = [next(row for row in one['rows'] if row['decoder'] == decoder
+                 and row['merge'] == merge) for one in scores]
+    return (100 * np.array([[row['metrics'][key] for key in METRICS]
+                            for row in rows]),
+            np.array([row['median_px'] for row in rows]))
+
+
+def said(figures):
+    """Mean and, of several seeds, the standard deviation."""
+    if len(figures) < 2:
+        return f'{figures.mean():.1f}'
+    return f'{figures.mean():.1f} ± {figures.std(ddof=1):.1f}'
+
+
+def write_report(folder):
+    """Write tables.md and tables.csv.
+
+    Returns:
+        str: The tables in Markdown; rows whose trainings are not finished
+        are left out.
+    """
+    found = load(folder)
+    parts, lines = [], [['table', 'row', 'seeds', 'metric', 'mean', 'std',
+                         'paper']]
+    for number, (title, rows) in TABLES.items():
+        body = []
+        for name, *key, decoder in rows:
+            scores = found.get(tuple(key))
+            if not scores:
+                continue
+            metrics, median = values(scores, decoder)
+            paper = PAPER.get((number, name))
+            body.append(
+                f'| {name} | ' + ' | '.join(map(said, metrics.T)) +
+                f' | {median.mean():.2f} | {len(scores)} | '
+                f'{"" if paper is None else paper} |')
+            for metric, column in zip(HEADS, metrics.T):
+                lines.append([
+                    number, name, len(column), metric,
+                    round(column.mean(), 2),
+                    round(column.std(ddof=1), 2) if len(column) > 1 else '',
+                    paper if metric == 'AP' and paper else ''])
+        if body:
+            parts.append('\n'.join([
+                f'**Table {number}.** {title}', '',
+                '| | ' + ' | '.join(HEADS) +
+                ' | median error, input px | seeds | AP, the paper\'s |',
+                '|---|' + '--:|' * 9, *body]))
+    text = '\n\n'.join(parts)
+    (Path(folder) / 'tables.md').write_text(text + '\n')
+    with (Path(folder) / 'tables.csv').open('w', newline='') as file:
+        csv.writer(file).writerows(lines)
+    return text
+
+
+if __name__ == '__main__':
+    print(write_report(sys.argv[1]))
