@@ -3,11 +3,12 @@
 python := .venv/bin/python
 
 help:
-	@echo 'make demo    train and test a small network with and without DARK'
-	@echo 'make test    run the tests; ARGS="-m \"not slow\"" for the quick ones'
-	@echo 'make bench   measure speed against the codec of MMPose'
-	@echo 'make lint    check the style'
-	@echo 'make clean   remove build products and caches, not .venv'
+	@echo 'make demo       train and test a small network with and without DARK'
+	@echo 'make test       run the tests; ARGS="-m \"not slow\"" for the quick ones'
+	@echo 'make bench      measure speed against the codec of MMPose'
+	@echo 'make reproduce  train and measure the tables of the paper in miniature'
+	@echo 'make lint       check the style'
+	@echo 'make clean      remove build products and caches, not .venv'
 
 setup:
 	@.ci/setup
@@ -22,6 +23,9 @@ test: setup
 bench: setup
 	$(python) tools/benchmark_codec.py $(ARGS)
 
+reproduce: setup
+	$(python) tools/reproduce.py $(ARGS)
+
 lint: setup
 	$(python) -m ruff check
 
@@ -29,4 +33,4 @@ clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis demo_out
 	find mmpose_dark configs tools tests -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help setup demo test bench lint clean
+.PHONY: help setup demo test bench reproduce lint clean

@@ -12,8 +12,8 @@ once with unbiased ones, and reads their heatmaps with every decoder:
 
 Resumable: what is finished is kept, a training cut off goes on from its last
 epoch. Several trainings run beside each other, a thread each on the CPU.
-Writes tables.md, tables.csv, and for every training its config, log,
-checkpoint and scores.
+Writes tables.md, tables.csv, pictures after those of the paper, and for every
+training its config, log, checkpoint and scores.
 """
 import argparse
 import os
@@ -225,8 +225,10 @@ def main():
         return
     make_data(args)
     failed = train_all(runs, args)
+    from reproduce_figures import write_figures
     from reproduce_report import write_report
     print(write_report(args.out))
+    print('', 'Pictures:', *write_figures(args.out), sep='\n')
     for name in failed:
         print(f'failed: {name}, see {args.out / "runs" / name}/output.txt',
               file=sys.stderr)
