@@ -11,6 +11,7 @@ from .version import __version__
 #: public name -> the module that defines it
 _PARTS = {
     'DarkCPMHead': '.heads',
+    'DarkDecoder': '.deploy',
     'DarkHeatmap': '.codecs',
     'DarkHeatmapHead': '.heads',
     'DarkMegviiHeatmap': '.megvii',
