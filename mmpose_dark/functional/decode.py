@@ -144,39 +144,37 @@ def decode_heatmaps(heatmaps,
 
     with xp.guard(maps):
         if fits and peak != 'raw':
-            y, x, top = modulated_peak(
+            y, x, top, windows = modulated_peak(
                 xp, maps, kernel,
                 margin=1. if peak == 'paper' else MODE_MARGIN)
-            dx, dy, refined = fit(xp, maps, y, x, kernel)
+            step, refined = fit(
+                xp, windows, y, x, kernel, (height, width))
         elif fits:
-            y, x, top, dx, dy, refined = official_or_fit(
+            y, x, top, step, refined = official_or_fit(
                 xp, maps, 2 * sigma, kernel)
         else:
             y, x, top = raw_peak(xp, maps)
             if method == 'dark':
-                dx, dy, refined = official_step(
+                step, refined = official_step(
                     xp, xp.windows(maps, y, x, 2, 2), y, x, height, width,
                     2 * sigma)
             elif method == 'shift':
-                dx, dy = quarter_shift(xp, maps, y, x)
+                step = quarter_shift(xp, maps, y, x)
             elif method == 'second_max':
-                dx, dy = towards_second_max(xp, maps, y, x)
+                step = towards_second_max(xp, maps, y, x)
             else:
-                dx = dy = xp.full((maps.shape[0], ), 0., maps)
+                step = xp.full((2, 1), 0., maps)
         if method == 'dark':
-            dx, dy = shift_where_not(xp, refined, maps, y, x, dx, dy)
+            step = shift_where_not(xp, refined, maps, y, x, step)
 
         present = xp.isfinite(top) & (top > 0)
         score = maps.reshape(maps.shape[0], -1)
         score = xp.take_last(score, y * width + x)
         score = xp.where(xp.isfinite(score), score, 0.)
-        px = xp.where(present, xp.to_float(x, maps) + dx, -1.)
-        py = xp.where(present, xp.to_float(y, maps) + dy, -1.)
-        out = [
-            xp.stack([px, py], -1).reshape(*lead, 2),
-            score.reshape(lead)
-        ]
+        points = (xp.to_float(xp.stack([x, y]), maps) + step).T
+        points = xp.where(present[:, None], points, -1.)
+        out = [points.reshape(*lead, 2), score.reshape(lead)]
         if return_covariance:
-            cov = covariance(xp, maps, py, px, present & refined, kernel)
+            cov = covariance(xp, maps, points, present & refined, kernel)
             out.append(cov.reshape(*lead, 2, 2))
     return tuple(out)

@@ -24,7 +24,18 @@ from .step import newton_step
 WORTHWHILE = 0.01
 
 
-def fit(xp, maps, y, x, kernel, which=None):
+def fit_windows(xp, maps, y, x, kernel, which=None):
+    """What :func:`fit` sees of the maps (``which`` of them): (m, w, w)."""
+    reach = fit_reach(kernel)
+    return xp.windows(maps, y, x, reach, reach, which)
+
+
+def fit_reach(kernel):
+    """Pixels of such a window on each side of the peak: a margin of 1."""
+    return kernel.radius + 1
+
+
+def fit(xp, windows, y, x, kernel, shape):
     """Climb from integer peaks to the maximum of the modulated map.
 
     The first expansion is the paper's. Two more, each taken where the last
@@ -32,47 +43,43 @@ def fit(xp, maps, y, x, kernel, which=None):
 
     Args:
         xp: The backend.
-        maps (array): Heatmaps in shape (M, H, W).
+        windows (array): See :func:`fit_windows`.
         y, x (array): Integer peaks in shape (m,).
         kernel (Kernel): The modulation kernel.
-        which (array, optional): The m maps that the peaks belong to.
+        shape (tuple[int, int]): (H, W) of the maps.
 
     Returns:
-        tuple: dx, dy from the integer peak, in shape (m,), heatmap pixels,
-        and whether the Hessian at the peak was negative definite.
+        tuple: (dx, dy) from the integer peak, in shape (2, m), heatmap
+        pixels, and whether the Hessian at the peak was negative definite.
     """
-    windows, inside = _windows(xp, maps, y, x, kernel.radius + 1, which)
-    windows = xp.positive_part(windows)
+    sigma = kernel.sigma
+    inside = _inside(xp, windows, y, x, shape)
+    windows = xp.at_least(windows, 0.)
 
-    def expand(products, energies):
-        return _bounded_step(
-            xp, products, energies, kernel.sigma, maps.shape[1:])
+    def again(windows, inside, step):
+        more, _, length = _bounded_step(
+            xp, *_at(xp, windows, inside, step, sigma), sigma, shape)
+        return step + more, length
 
-    def again(windows, inside, dx, dy):
-        more_x, more_y, _, length = expand(
-            *_at(xp, windows, inside, dx, dy, kernel.sigma))
-        return dx + more_x, dy + more_y, length
-
-    dx, dy, fitted, _ = expand(
-        *_at_the_pixel(xp, windows, inside, kernel.sigma))
-    dx, dy, length = again(windows, inside, dx, dy)
+    step, fitted, _ = _bounded_step(
+        xp, *_at_the_pixel(xp, windows, inside, sigma), sigma, shape)
+    step, length = again(windows, inside, step)
     if not xp.dynamic:
-        dx, dy, _ = again(windows, inside, dx, dy)
-        return dx, dy, fitted
-    some = np.flatnonzero(length > WORTHWHILE)
+        return sigma * again(windows, inside, step)[0], fitted
+    some = np.flatnonzero(length > WORTHWHILE / sigma)
     if len(some):
-        dx[some], dy[some], _ = again(
-            windows[some], inside[:, some], dx[some], dy[some])
-    return dx, dy, fitted
+        step[:, some], _ = again(
+            windows[some], inside[:, some], step[:, some])
+    return sigma * step, fitted
 
 
-def covariance(xp, maps, py, px, fitted, kernel):
+def covariance(xp, maps, points, fitted, kernel):
     """Covariance of fitted positions, see :func:`.decode_heatmaps`.
 
     Args:
         xp: The backend.
         maps (array): Heatmaps in shape (M, H, W).
-        py, px (array): Positions in shape (M,); heatmap pixels.
+        points (array): Positions (x, y) in shape (M, 2); heatmap pixels.
         fitted (array): Whether there is a fit, in shape (M,).
         kernel (Kernel): The modulation kernel.
 
@@ -80,15 +87,16 @@ def covariance(xp, maps, py, px, fitted, kernel):
         array: (M, 4) entries xx, xy, yx, yy; squared heatmap pixels.
     """
     height, width = maps.shape[1:]
-    fx = xp.where(fitted, px, 0.)
-    fy = xp.where(fitted, py, 0.)
+    points = xp.where(fitted, points.T, 0.)
     # A position may lie a pixel outside; its window is cut around the border.
-    x = xp.clip(xp.to_index(xp.floor(fx + 0.5)), 0, width - 1)
-    y = xp.clip(xp.to_index(xp.floor(fy + 0.5)), 0, height - 1)
-    windows, inside = _windows(xp, maps, y, x, kernel.radius, None)
-    products, energies = _at(xp, windows, inside, fx - xp.to_float(x, maps),
-                             fy - xp.to_float(y, maps), kernel.sigma)
-    value, energy = products[:, 0, 0], energies[0][0] * energies[0][1]
+    x, y = xp.to_index(xp.floor(points + 0.5))
+    x, y = xp.clip(x, 0, width - 1), xp.clip(y, 0, height - 1)
+    windows = xp.windows(maps, y, x, kernel.radius, kernel.radius)
+    inside = _inside(xp, windows, y, x, (height, width))
+    step = points - xp.to_float(xp.stack([x, y]), maps)
+    products, energies = _at(
+        xp, windows, inside, step / kernel.sigma, kernel.sigma)
+    value, energy = products[0], energies[0, 0] * energies[0, 1]
     _, (hxx, hyy), hxy = _derivatives_of_log(products, energies)
     # Residual power of the best amplitude, less the three fitted parameters.
     power = (windows * windows).sum(2).sum(1) - value * value / energy
@@ -104,64 +112,66 @@ def covariance(xp, maps, py, px, fitted, kernel):
 
     xx, yy = entry(-hyy, width**2 / 12), entry(-hxx, height**2 / 12)
     xy = entry(hxy, 0.)
-    return xp.stack([xx, xy, xy, yy], -1)
+    return xp.stack([xx, xy, xy, yy]).T
 
 
-def _windows(xp, maps, y, x, reach, which):
-    """(M, w, w) windows and (2, M, w) what of x and y is on the map."""
-    inside = xp.stack([on_map(xp, maps, reach, maps.shape[2])[x],
-                       on_map(xp, maps, reach, maps.shape[1])[y]])
-    return xp.windows(maps, y, x, reach, reach, which), inside
+def _inside(xp, windows, y, x, shape):
+    """(2, M, w): 1 for what is on the map of windows' columns and rows."""
+    reach = windows.shape[1] // 2
+    return xp.stack([on_map(xp, windows, reach, shape[1])[x],
+                     on_map(xp, windows, reach, shape[0])[y]])
 
 
-def _bounded_step(xp, products, energies, sigma, size):
+def _bounded_step(xp, products, energies, sigma, shape):
     """A Newton step of at most 1 px, the reach of the window's margin.
 
     Args:
         products, energies (array): See :func:`_derivatives_of_log`.
-        sigma (float): Their unit of length; heatmap pixels.
-        size (tuple[int, int]): (H, W) of the map. Along an axis of one pixel
+        sigma (float): The unit of length; heatmap pixels.
+        shape (tuple[int, int]): (H, W) of the map. Along an axis of one pixel
             nothing is known, and there is no step.
 
     Returns:
-        tuple: dx, dy, whether there is a step (else it is 0) and its length;
-        heatmap pixels.
+        tuple: (dx, dy) in shape (2, M), whether there is a step (else it is
+        0) and its length before it was bounded.
     """
-    (gx, gy), (hxx, hyy), hxy = _derivatives_of_log(products, energies)
-    if 1 in tuple(size):
-        hxy = 0. * hxy
-    if size[1] == 1:
-        gx, hxx = 0. * gx, 0. * hxx - 1
-    if size[0] == 1:
-        gy, hyy = 0. * gy, 0. * hyy - 1
-    dx, dy, ok = newton_step(gx, gy, hxx, hyy, hxy)
-    length = sigma * xp.maximum(abs(dx), abs(dy))
-    ok = ok & (products[:, 0, 0] > 0) & xp.isfinite(length)
-    scale = sigma / xp.where(length > 1, length, 1.)
-    return (xp.where(ok, dx * scale, 0.), xp.where(ok, dy * scale, 0.), ok,
-            xp.where(ok, length, 0.))
+    gradient, curvature, mixed = _derivatives_of_log(products, energies)
+    if 1 in tuple(shape):
+        sizes = tuple(shape)[::-1]
+        mixed = 0. * mixed
+        gradient = xp.stack([
+            g if size > 1 else 0. * g for g, size in zip(gradient, sizes)])
+        curvature = xp.stack([
+            c if size > 1 else 0. * c - 1
+            for c, size in zip(curvature, sizes)])
+    step, ok = newton_step(xp, gradient, curvature, mixed)
+    length = xp.maximum(abs(step[0]), abs(step[1]))
+    ok = ok & xp.isfinite(length)
+    step = xp.where(ok, step / xp.at_least(sigma * length, 1.), 0.)
+    return step, ok, length
 
 
 def _derivatives_of_log(products, energies):
-    """Gradient and Hessian of log h^ from sums over the window.
+    r"""Gradient and Hessian of log h^ from sums over the window.
+
+    Derivatives of a Gaussian bring down powers of its argument u = (i - c) /
+    sigma. So the gradient is the mean of u with weights h g, less that with
+    weights g^2; the Hessian is the covariance of u with weights h g, less
+    twice that with weights g^2.
 
     Args:
-        products (array): (M, 3, 3) sums of the map with g and its first and
-            second derivative, by y and by x; unit of length: sigma.
-        energies (array): (2, M, 3) for axes x and y sums of g^2, g g' and
-            g'^2 + g g''.
+        products (array): (9, M) sums of h g times 1, x, x^2, y, x y, x^2 y,
+            y^2, x y^2, x^2 y^2; x and y those of u.
+        energies (array): (3, 2, M) sums of g^2 times 1, u, u^2 on both axes.
 
     Returns:
         tuple: gradient (x and y), second derivatives xx and yy, each in shape
-        (2, M), and xy in shape (M,).
+        (2, M), and xy in shape (M,); unit of length: sigma.
     """
-    # 1, x, xx; y, xy, -; yy, -, -
-    ratio = (products / products[:, :1, :1]).reshape(-1, 9).T
-    first, second = ratio[1:4:2], ratio[2:7:4]
-    energy, slope, bend = energies
-    slope, bend = slope / energy, bend / energy
-    return (first - slope, second - first * first - bend + 2 * slope * slope,
-            ratio[4] - ratio[1] * ratio[3])
+    hg, gg = products / products[0], energies / energies[0]
+    mean, centre = hg[1:4:2], gg[1]
+    variance, width = hg[2:7:4] - mean * mean, gg[2] - centre * centre
+    return mean - centre, variance - 2 * width, hg[4] - hg[1] * hg[3]
 
 
 def _at_the_pixel(xp, windows, inside, sigma):
@@ -171,34 +181,34 @@ def _at_the_pixel(xp, windows, inside, sigma):
     """
     weights, squares = _weights_at_the_pixel(
         xp, windows, windows.shape[1] // 2, sigma)
-    products = windows.reshape(windows.shape[0], -1) @ weights
-    energies = inside @ squares
-    return products.reshape(-1, 3, 3), [energies[..., i] for i in range(3)]
+    return (weights @ windows.reshape(windows.shape[0], -1).T,
+            xp.einsum('kw,amw->kam', squares, inside))
 
 
 @table
 def _weights_at_the_pixel(xp, like, reach, sigma):
-    g = _gaussian_and_derivatives(
-        xp, xp.arange(-reach, reach + 1, like) / sigma)
+    g = _gaussian_by_powers(xp, _offsets(xp, like, reach, sigma))
     weights = g[:, None, :, None] * g[None, :, None, :]
-    return weights.reshape(9, -1).T, xp.stack(
-        [g[0] * g[0], g[0] * g[1], g[1] * g[1] + g[0] * g[2]], -1)
+    return weights.reshape(9, -1), g[0] * g
 
 
-def _at(xp, windows, inside, cx, cy, sigma):
-    """Products and energies at (cx, cy) from the middle of each window."""
-    reach = windows.shape[1] // 2
-    u = (xp.arange(-reach, reach + 1, windows) -
-         xp.stack([cx, cy])[:, :, None]) / sigma
-    g = _gaussian_and_derivatives(xp, u, inside)
-    products = g[1] @ windows @ g[0].swapaxes(1, 2)
-    squares = g @ g[:, :, :2].swapaxes(2, 3)
-    return products, (squares[..., 0, 0], squares[..., 1, 0],
-                      squares[..., 1, 1] + squares[..., 2, 0])
+@table
+def _offsets(xp, like, reach, sigma):
+    return xp.arange(-reach, reach + 1, like) / sigma
 
 
-def _gaussian_and_derivatives(xp, u, inside=1.):
-    """(..., 3, w): g and two derivatives by its centre, at u = (i - c)."""
+def _at(xp, windows, inside, step, sigma):
+    """Products and energies a step off the middle of each window."""
+    u = _offsets(xp, windows, windows.shape[1] // 2, sigma)
+    g = _gaussian_by_powers(xp, u - step[:, :, None], inside)
+    by_x, by_y = g[:, 0].swapaxes(0, 1), g[:, 1].swapaxes(0, 1)
+    products = by_y @ windows @ by_x.swapaxes(1, 2)
+    return (products.reshape(-1, 9).T,
+            xp.einsum('kamw,amw->kam', g, g[0]))
+
+
+def _gaussian_by_powers(xp, u, inside=1.):
+    """(3, ..., w): g, g u and g u^2 of the pixels on the map."""
     g = xp.exp(-0.5 * u * u) * inside
-    slope = g * u
-    return xp.stack([g, slope, slope * u - g], -2)
+    gu = g * u
+    return xp.stack([g, gu, gu * u])

@@ -19,7 +19,8 @@ from functools import partial
 
 import numpy as np
 
-from ._backend import table
+from ._backend import cut, table
+from .fit import fit_reach, fit_windows
 from .stencil import modulated_stencils, normalise_stencils
 
 #: How much higher a mode away from the raw peak must be to be taken. Modes
@@ -71,23 +72,25 @@ def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
 
     Returns:
         tuple: y and x of the modulated peak and the maximum of the raw map,
-        each in shape (M,). Where the modulated map has no positive finite
-        maximum, y and x are those of the raw peak.
+        each in shape (M,), and the windows around (y, x) that :func:`.fit`
+        needs. Where the modulated map has no positive finite maximum, y and x
+        are those of the raw peak.
     """
     reach = math.ceil(1.5 * kernel.sigma)
     rows = _normalised(xp, maps, kernel, maps.shape[1])
     cols = _normalised(xp, maps, kernel, maps.shape[2])
-    search = partial(_dense_search, xp, rows, cols, reach, margin)
+    search = partial(_dense_search, xp, rows, cols, kernel, reach, margin)
     # Without a margin no mode is the higher one by any bound.
-    large = min(maps.shape[1:]) > 2 * (reach + kernel.radius)
+    large = min(maps.shape[1:]) > 2 * (reach + fit_reach(kernel))
     if not xp.dynamic or margin == 1 or not large:
         return xp.by_parts(search, maps)
-    y, x, value, closed = _bounded_search(
+    *found, closed = _bounded_search(
         xp, maps, rows, cols, kernel, reach, margin)
     rest = np.flatnonzero(~closed)
     if len(rest):
-        y[rest], x[rest], _ = xp.by_parts(search, maps, rest)
-    return y, x, value
+        for old, new in zip(found, xp.by_parts(search, maps, rest)):
+            old[rest] = new
+    return found
 
 
 @table
@@ -104,8 +107,8 @@ def _beyond(xp, like, reach, size):
     return xp.to_float(abs(index[:, None] - index) > reach, like)
 
 
-def _dense_search(xp, rows, cols, reach, margin, maps):
-    """The modulated map as a whole."""
+def _dense_search(xp, rows, cols, kernel, reach, margin, maps):
+    """:func:`modulated_peak` from the modulated map as a whole."""
     raw_y, raw_x, value = raw_peak(xp, maps)
     modulated = rows @ (maps @ cols.T)
     y, x, best = raw_peak(xp, modulated)
@@ -114,8 +117,9 @@ def _dense_search(xp, rows, cols, reach, margin, maps):
     other = best > margin * near
     best = xp.where(other, best, near)
     found = (best > 0) & xp.isfinite(best)
-    return (xp.where(found, xp.where(other, y, near_y), raw_y),
-            xp.where(found, xp.where(other, x, near_x), raw_x), value)
+    y = xp.where(found, xp.where(other, y, near_y), raw_y)
+    x = xp.where(found, xp.where(other, x, near_x), raw_x)
+    return y, x, value, fit_windows(xp, maps, y, x, kernel)
 
 
 def _highest(xp, stencils, y, x):
@@ -137,12 +141,12 @@ def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
 
     Returns:
         tuple: y and x of the highest pixel around the raw peak, the raw
-        maximum, and whether no other mode can win.
+        maximum, what the fit needs, and whether no other mode can win.
     """
+    outer = reach + fit_reach(kernel)
 
     def look(part):
         y, x, value = raw_peak(xp, part)
-        outer = reach + kernel.radius
         return (y, x, value, xp.windows(part, y, x, outer, outer),
                 np.einsum('nyx,nyx->ny', part, part),
                 np.einsum('nyx,nyx->nx', part, part))
@@ -160,4 +164,7 @@ def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
     # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
     # be 0 in float32.
     closed = (bound < (1 - 1e-4) * margin * best) & (best > 1e-15)
-    return y, x, value, closed
+    size = 2 * fit_reach(kernel) + 1
+    windows = cut(windows, (size, size), np.arange(len(maps)),
+                  y - raw_y + reach, x - raw_x + reach)
+    return y, x, value, windows, closed

@@ -14,7 +14,7 @@ def quarter_shift(xp, maps, y, x):
         y, x (array): Integer peaks in shape (M,).
 
     Returns:
-        tuple: dx and dy in shape (M,); heatmap pixels.
+        array: (dx, dy) in shape (2, M); heatmap pixels.
     """
     height, width = maps.shape[1:]
     flat = maps.reshape(maps.shape[0], -1)
@@ -27,33 +27,31 @@ def quarter_shift(xp, maps, y, x):
         return 0.25 * (
             xp.to_float(rise > 0, maps) - xp.to_float(rise < 0, maps))
 
-    return (quarter(1, (x > 1) & (x < width - 1) & (y > 0)),
-            quarter(width, (y > 1) & (y < height - 1) & (x > 0)))
+    return xp.stack([
+        quarter(1, (x > 1) & (x < width - 1) & (y > 0)),
+        quarter(width, (y > 1) & (y < height - 1) & (x > 0))])
 
 
-def shift_where_not(xp, refined, maps, y, x, dx, dy):
-    """``dx`` and ``dy``, with the standard shift where ``refined`` is not."""
-    if xp.dynamic:
-        some = np.flatnonzero(~refined)
-        if len(some):
-            dx[some], dy[some] = quarter_shift(
-                xp, maps[some], y[some], x[some])
-        return dx, dy
-    sx, sy = quarter_shift(xp, maps, y, x)
-    return xp.where(refined, dx, sx), xp.where(refined, dy, sy)
+def shift_where_not(xp, refined, maps, y, x, step):
+    """``step``, (2, M), with the standard shift where ``refined`` is not."""
+    if not xp.dynamic:
+        return xp.where(refined, step, quarter_shift(xp, maps, y, x))
+    some = np.flatnonzero(~refined)
+    if len(some):
+        step[:, some] = quarter_shift(xp, maps[some], y[some], x[some])
+    return step
 
 
 def towards_second_max(xp, maps, y, x):
     """Eq. 1: a quarter of a pixel along (s - m) / |s - m|."""
     height, width = maps.shape[1:]
     if height * width == 1:
-        return (xp.full((maps.shape[0], ), 0., maps), ) * 2
+        return xp.full((2, 1), 0., maps)
     flat = maps.reshape(maps.shape[0], -1)
     first = (y * width + x)[:, None]
     everywhere = xp.to_index(xp.arange(0, height * width, maps))[None, :]
     second = xp.argmax(xp.where(everywhere == first, -float('inf'), flat))
-    dx = xp.to_float(second % width - x, maps)
-    dy = xp.to_float(second // width - y, maps)
-    norm = xp.sqrt(dx * dx + dy * dy)
-    norm = xp.where(norm > 0, norm, 1.)
-    return 0.25 * dx / norm, 0.25 * dy / norm
+    away = xp.to_float(
+        xp.stack([second % width - x, second // width - y]), maps)
+    norm = xp.sqrt((away * away).sum(0))
+    return 0.25 * away / xp.where(norm > 0, norm, 1.)

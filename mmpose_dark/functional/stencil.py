@@ -11,9 +11,8 @@ def on_map(xp, like, radius, size):
 
 
 @table
-def _stencil_taps(xp, like, kernel, reach):
-    """The kernel around each of 2 * reach + 1 pixels, for windows around."""
-    outer = reach + kernel.radius
+def _stencil_taps(xp, like, kernel, reach, outer):
+    """The kernel around each of 2 * reach + 1 pixels of 2 * outer + 1."""
     return kernel.at(
         xp,
         xp.arange(-outer, outer + 1, like) -
@@ -41,15 +40,16 @@ def modulated_stencils(xp, windows, kernel, reach):
 
     Args:
         xp: The backend.
-        windows (array): Cuts of maps in shape (M, w, w), w = 2 * (reach +
-            kernel.radius) + 1.
+        windows (array): Cuts of maps in shape (M, w, w), w at least
+            2 * (reach + kernel.radius) + 1.
         kernel (Kernel): The modulation kernel.
         reach (int): Pixels of the stencil on each side of its middle.
 
     Returns:
         array: (M, 2 * reach + 1, 2 * reach + 1).
     """
-    taps = _stencil_taps(xp, windows, kernel, reach)
+    taps = _stencil_taps(
+        xp, windows, kernel, reach, windows.shape[1] // 2)
     size, width = taps.shape
     columns = (taps @ windows).reshape(-1, width)
     return (columns @ taps.T).reshape(-1, size, size)

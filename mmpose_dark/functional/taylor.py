@@ -1,30 +1,27 @@
 """The Taylor step (Eq. 8) and the official code's way to it."""
 import numpy as np
 
-from .fit import fit
+from ._backend import table
+from .fit import fit, fit_windows
 from .peaks import raw_peak_and_windows
 from .stencil import modulated_stencils, normalise_stencils
 from .step import newton_step
 
 
-def central_differences(table):
-    """Gradient and Hessian as the official code takes them.
+@table
+def _central_differences(xp, like):
+    """(5, 25) weights of a flattened 5x5 stencil, as the official code's.
 
-    Args:
-        table (array): Log heatmaps in shape (M, 5, 5), the peak in the
-            middle.
-
-    Returns:
-        tuple: gradient x and y, Hessian xx, yy and xy, each in shape (M,).
+    They make gradient x and y, Hessian xx, yy and xy of it.
     """
-    at = [table[:, 2 + dy, 2 + dx] for dy, dx in
-          ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0), (0, 2), (0, -2), (2, 0),
-           (-2, 0), (1, 1), (-1, 1), (1, -1), (-1, -1))]
-    (mid, right, left, down, up, right2, left2, down2, up2, down_right,
-     up_right, down_left, up_left) = at
-    return (0.5 * (right - left), 0.5 * (down - up),
-            0.25 * (right2 - 2 * mid + left2), 0.25 * (down2 - 2 * mid + up2),
-            0.25 * (down_right - up_right - down_left + up_left))
+    index = xp.arange(-2, 3, like)
+    at = {i: xp.to_float(index == i, like) for i in range(-2, 3)}
+    slope = 0.5 * (at[1] - at[-1])
+    bend = 0.25 * (at[2] - 2 * at[0] + at[-2])
+    pairs = ((at[0], slope), (slope, at[0]), (at[0], bend), (bend, at[0]),
+             (slope, slope))
+    return xp.stack([(row[:, None] * column).reshape(25)
+                     for row, column in pairs])
 
 
 def official_step(xp, stencil, y, x, height, width, limit):
@@ -35,14 +32,20 @@ def official_step(xp, stencil, y, x, height, width, limit):
         limit (float): Longest credible step per axis; heatmap pixels.
 
     Returns:
-        tuple: dx, dy and whether the step makes sense: a peak 2 px inside the
-        border, a negative definite Hessian, a step within the limit.
+        tuple: (dx, dy) in shape (2, M) and whether the step makes sense: a
+        peak 2 px inside the border, a negative definite Hessian, a step
+        within the limit.
     """
     inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
-    table = xp.log(xp.where(stencil > 1e-10, stencil, 1e-10))
-    dx, dy, definite = newton_step(*central_differences(table))
-    credible = (abs(dx) <= limit) & (abs(dy) <= limit)
-    return dx, dy, inside & definite & credible
+    values = xp.log(xp.where(stencil > 1e-10, stencil, 1e-10)).reshape(-1, 25)
+    # Differences do not see a constant, and small numbers round less.
+    values = values - values[:, 12:13]
+    by_x, by_y, xx, yy, xy = range(5)
+    found = _central_differences(xp, stencil) @ values.T
+    step, definite = newton_step(
+        xp, found[by_x:by_y + 1], found[xx:yy + 1], found[xy])
+    length = xp.maximum(abs(step[0]), abs(step[1]))
+    return step, inside & definite & (length <= limit)
 
 
 def official_or_fit(xp, maps, limit, kernel):
@@ -58,25 +61,26 @@ def official_or_fit(xp, maps, limit, kernel):
         kernel (Kernel): The modulation kernel.
 
     Returns:
-        tuple: y, x and value of the raw peak, dx, dy from there, each in
-        shape (M,), heatmap pixels, and whether either way led to a result.
+        tuple: y, x and value of the raw peak, each in shape (M,), (dx, dy)
+        from there in shape (2, M), heatmap pixels, and whether either way led
+        to a result.
     """
     height, width = maps.shape[1:]
     y, x, top, windows = raw_peak_and_windows(xp, maps, kernel.radius + 2)
     stencils = modulated_stencils(xp, windows, kernel, 2)
-    dx, dy, official = official_step(
+    step, official = official_step(
         xp, stencils, y, x, height, width, limit)
 
     # Only numpy may look at the data and do less.
-    which = np.flatnonzero(~official) if xp.dynamic else None
-    if which is None:
-        fx, fy, fitted = _fit_nearby(xp, maps, stencils, y, x, kernel)
-        return (y, x, top, xp.where(official, dx, fx),
-                xp.where(official, dy, fy), official | fitted)
+    if not xp.dynamic:
+        other, fitted = _fit_nearby(xp, maps, stencils, y, x, kernel)
+        return (y, x, top, xp.where(official, step, other),
+                official | fitted)
+    which = np.flatnonzero(~official)
     if len(which):
-        dx[which], dy[which], official[which] = _fit_nearby(
+        step[:, which], official[which] = _fit_nearby(
             xp, maps, stencils[which], y[which], x[which], kernel, which)
-    return y, x, top, dx, dy, official
+    return y, x, top, step, official
 
 
 def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
@@ -88,6 +92,7 @@ def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
     # A map of nothing finite has its highest pixel anywhere.
     near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
     near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
-    dx, dy, fitted = fit(xp, maps, near_y, near_x, kernel, which)
-    return (dx + xp.to_float(near_x - x, maps),
-            dy + xp.to_float(near_y - y, maps), fitted)
+    windows = fit_windows(xp, maps, near_y, near_x, kernel, which)
+    step, fitted = fit(xp, windows, near_y, near_x, kernel, (height, width))
+    moved = xp.stack([near_x - x, near_y - y])
+    return step + xp.to_float(moved, maps), fitted
