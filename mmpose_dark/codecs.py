@@ -286,9 +286,9 @@ class DarkHeatmap(BaseKeypointCodec):
             blur_kernel_size=self.blur_kernel_size,
             return_covariance=return_covariance)
         keypoints, scores, *covariances = to_host(decoded)
-        squared = np.outer(self._decode_factor, self._decode_factor)
-        return (keypoints * self._decode_factor, scores,
-                *(covariance * squared for covariance in covariances))
+        return (keypoints * self._decode_factor, scores, *(
+            covariance * np.outer(self._decode_factor, self._decode_factor)
+            for covariance in covariances))
 
     def _check_heatmaps(self, heatmaps, ndim: int, shape: str) -> None:
         width, height = self.heatmap_size

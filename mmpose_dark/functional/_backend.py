@@ -92,10 +92,11 @@ class NumpyBackend:
     def by_parts(function, maps, which=None):
         """``function`` of a part of the maps at a time; a tuple of arrays.
 
-        What several steps read then comes out of a cache of a few MB. With
-        ``which``, maps are picked, which takes memory: a quarter at most.
+        What several steps read then comes out of a cache, and what they need
+        in between is small. With ``which``, maps are picked, which takes
+        memory: a quarter at most.
         """
-        size = 2**20 // maps[0].size + 1
+        size = 2**21 // maps[0].size + 1
         if which is None:
             cuts = [slice(start, start + size)
                     for start in range(0, len(maps), size)]

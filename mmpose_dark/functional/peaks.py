@@ -46,21 +46,6 @@ def raw_peak(xp, maps):
     return index // width, index % width, xp.take_last(flat, index)
 
 
-def raw_peak_and_windows(xp, maps, reach):
-    """:func:`raw_peak` and windows of 2 * reach + 1 pixels around it.
-
-    Returns:
-        tuple: y, x and value of the peak, each in shape (M,), and windows in
-        shape (M, 2 * reach + 1, 2 * reach + 1).
-    """
-
-    def look(part):
-        y, x, value = raw_peak(xp, part)
-        return y, x, value, xp.windows(part, y, x, reach, reach)
-
-    return xp.by_parts(look, maps)
-
-
 def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
     """The peak of every modulated map, and the raw maximum beside it.
 
@@ -79,16 +64,16 @@ def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
     reach = math.ceil(1.5 * kernel.sigma)
     rows = _normalised(xp, maps, kernel, maps.shape[1])
     cols = _normalised(xp, maps, kernel, maps.shape[2])
-    search = partial(_dense_search, xp, rows, cols, kernel, reach, margin)
+    how = (xp, rows, cols, kernel, reach, margin)
+    dense = partial(_dense_search, *how)
     # Without a margin no mode is the higher one by any bound.
     large = min(maps.shape[1:]) > 2 * (reach + fit_reach(kernel))
     if not xp.dynamic or margin == 1 or not large:
-        return xp.by_parts(search, maps)
-    *found, closed = _bounded_search(
-        xp, maps, rows, cols, kernel, reach, margin)
+        return xp.by_parts(dense, maps)
+    *found, closed = xp.by_parts(partial(_bounded_search, *how), maps)
     rest = np.flatnonzero(~closed)
     if len(rest):
-        for old, new in zip(found, xp.by_parts(search, maps, rest)):
+        for old, new in zip(found, xp.by_parts(dense, maps, rest)):
             old[rest] = new
     return found
 
@@ -131,8 +116,8 @@ def _highest(xp, stencils, y, x):
             x - size // 2 + index % size)
 
 
-def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
-    """The modulated map around the raw peak, and a bound on the rest of it.
+def _bounded_search(xp, rows, cols, kernel, reach, margin, maps):
+    """:func:`modulated_peak` around the raw peak, and whether that will do.
 
     Rows of ``rows`` and ``cols`` have unit energy, so no pixel of a map's
     row, blurred along it, exceeds the root of the energy of that row
@@ -140,30 +125,26 @@ def _bounded_search(xp, maps, rows, cols, kernel, reach, margin):
     and down, and likewise with columns what is further left and right.
 
     Returns:
-        tuple: y and x of the highest pixel around the raw peak, the raw
-        maximum, what the fit needs, and whether no other mode can win.
+        tuple: what :func:`modulated_peak` returns, and whether no mode
+        further than ``reach`` from the raw peak can win.
     """
+    raw_y, raw_x, value = raw_peak(xp, maps)
     outer = reach + fit_reach(kernel)
-
-    def look(part):
-        y, x, value = raw_peak(xp, part)
-        return (y, x, value, xp.windows(part, y, x, outer, outer),
-                np.einsum('nyx,nyx->ny', part, part),
-                np.einsum('nyx,nyx->nx', part, part))
-
-    raw_y, raw_x, value, windows, energy_y, energy_x = xp.by_parts(look, maps)
+    windows = xp.windows(maps, raw_y, raw_x, outer, outer)
     stencils = normalise_stencils(
         xp, modulated_stencils(xp, windows, kernel, reach), raw_y, raw_x,
         kernel, maps.shape[1:])
     best, y, x = _highest(xp, stencils, raw_y, raw_x)
-    beyond_y = _beyond(xp, maps, reach, maps.shape[1])[raw_y]
-    beyond_x = _beyond(xp, maps, reach, maps.shape[2])[raw_x]
-    bound = np.maximum(
-        ((np.sqrt(energy_y) @ rows.T) * beyond_y).max(1),
-        ((np.sqrt(energy_x) @ cols.T) * beyond_x).max(1))
+
+    bounds = []
+    for axes, matrix, at in (('ny', rows, raw_y), ('nx', cols, raw_x)):
+        energy = np.einsum(f'nyx,nyx->{axes}', maps, maps)
+        beyond = _beyond(xp, maps, reach, len(matrix))[at]
+        bounds.append(((np.sqrt(energy) @ matrix.T) * beyond).max(1))
     # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
     # be 0 in float32.
-    closed = (bound < (1 - 1e-4) * margin * best) & (best > 1e-15)
+    closed = ((np.maximum(*bounds) < (1 - 1e-4) * margin * best) &
+              (best > 1e-15))
     size = 2 * fit_reach(kernel) + 1
     windows = cut(windows, (size, size), np.arange(len(maps)),
                   y - raw_y + reach, x - raw_x + reach)

@@ -1,9 +1,11 @@
 """The Taylor step (Eq. 8) and the official code's way to it."""
+from functools import partial
+
 import numpy as np
 
 from ._backend import table
 from .fit import fit, fit_windows
-from .peaks import raw_peak_and_windows
+from .peaks import raw_peak
 from .stencil import modulated_stencils, normalise_stencils
 from .step import newton_step
 
@@ -66,8 +68,8 @@ def official_or_fit(xp, maps, limit, kernel):
         to a result.
     """
     height, width = maps.shape[1:]
-    y, x, top, windows = raw_peak_and_windows(xp, maps, kernel.radius + 2)
-    stencils = modulated_stencils(xp, windows, kernel, 2)
+    y, x, top, stencils = xp.by_parts(
+        partial(_stencils_at_raw_peak, xp, kernel), maps)
     step, official = official_step(
         xp, stencils, y, x, height, width, limit)
 
@@ -81,6 +83,14 @@ def official_or_fit(xp, maps, limit, kernel):
         step[:, which], official[which] = _fit_nearby(
             xp, maps, stencils[which], y[which], x[which], kernel, which)
     return y, x, top, step, official
+
+
+def _stencils_at_raw_peak(xp, kernel, maps):
+    """The raw peak and the modulated map within 2 px of it."""
+    y, x, top = raw_peak(xp, maps)
+    reach = kernel.radius + 2
+    windows = xp.windows(maps, y, x, reach, reach)
+    return y, x, top, modulated_stencils(xp, windows, kernel, 2)
 
 
 def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
