@@ -119,11 +119,6 @@ def _highest(xp, stencils, y, x):
 def _bounded_search(xp, rows, cols, kernel, reach, margin, maps):
     """:func:`modulated_peak` around the raw peak, and whether that will do.
 
-    Rows of ``rows`` and ``cols`` have unit energy, so no pixel of a map's
-    row, blurred along it, exceeds the root of the energy of that row
-    (Cauchy-Schwarz). Blurring these roots along y bounds what is further up
-    and down, and likewise with columns what is further left and right.
-
     Returns:
         tuple: what :func:`modulated_peak` returns, and whether no mode
         further than ``reach`` from the raw peak can win.
@@ -135,17 +130,43 @@ def _bounded_search(xp, rows, cols, kernel, reach, margin, maps):
         xp, modulated_stencils(xp, windows, kernel, reach), raw_y, raw_x,
         kernel, maps.shape[1:])
     best, y, x = _highest(xp, stencils, raw_y, raw_x)
-
-    bounds = []
-    for axes, matrix, at in (('ny', rows, raw_y), ('nx', cols, raw_x)):
-        energy = np.einsum(f'nyx,nyx->{axes}', maps, maps)
-        beyond = _beyond(xp, maps, reach, len(matrix))[at]
-        bounds.append(((np.sqrt(energy) @ matrix.T) * beyond).max(1))
-    # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
-    # be 0 in float32.
-    closed = ((np.maximum(*bounds) < (1 - 1e-4) * margin * best) &
-              (best > 1e-15))
     size = 2 * fit_reach(kernel) + 1
     windows = cut(windows, (size, size), np.arange(len(maps)),
                   y - raw_y + reach, x - raw_x + reach)
+
+    # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
+    # be 0 in float32.
+    limit = np.where(best > 1e-15, (1 - 1e-4) * margin * best, 0)
+    bound = partial(_bound, xp, rows, cols, kernel, reach)
+    closed = bound(maps, raw_y, raw_x) < limit
+    some = np.flatnonzero(~closed)
+    if len(some):
+        # What is below zero adds to no peak: leaving it out, at the price of
+        # a copy, halves the energy of noise.
+        positive = maps[some]
+        np.maximum(positive, 0, out=positive)
+        closed[some] = bound(
+            positive, raw_y[some], raw_x[some]) < limit[some]
     return y, x, value, windows, closed
+
+
+def _bound(xp, rows, cols, kernel, reach, maps, y, x):
+    """What no pixel of the modulated maps beyond ``reach`` of (y, x) exceeds.
+
+    Rows of ``rows`` and ``cols`` have unit energy, so no pixel of a map's
+    row, blurred along it, exceeds the root of the energy of that row
+    (Cauchy-Schwarz). Blurring these roots along y bounds what is further up
+    and down; the same with columns, of the rows that reach that far, what is
+    further left and right.
+    """
+    num, height, width = maps.shape
+    size = 2 * (reach + kernel.radius) + 1
+    top = (y - size // 2).clip(0, height - size)
+    nearby = cut(maps, (size, width), np.arange(num), top, 0)
+    row_energy = np.einsum('nyx,nyx->ny', maps, maps)
+    col_energy = np.einsum('nyx,nyx->nx', nearby, nearby)
+    above = (np.sqrt(row_energy) @ rows.T) * _beyond(
+        xp, maps, reach, height)[y]
+    beside = (np.sqrt(col_energy) @ cols.T) * _beyond(
+        xp, maps, reach, width)[x]
+    return np.maximum(above.max(1), beside.max(1))
