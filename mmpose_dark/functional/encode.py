@@ -13,7 +13,7 @@ exponentiated.
 """
 import math
 
-from ._backend import backend_of
+from ._backend import backend_of, table
 from ._checks import check_choice, check_sigma, check_size
 
 QUANTISE = (None, 'floor', 'ceil', 'round')
@@ -64,27 +64,26 @@ def encode_heatmaps(keypoints,
     xp, points, (width, height), sigma = _checked(
         keypoints, heatmap_size, sigma, quantise)
     points = _quantised(xp, points, quantise)
-    drawn = _in_range(points, width, height, sigma)
+    drawn = _in_range(xp, points, width, height, sigma)
     if keypoints_visible is not None:
         drawn = drawn & (keypoints_visible >= 0.5)
 
-    def profile(centre, size):
-        offset = xp.arange(0, size, points) - centre[..., None]
-        out = xp.exp(offset * offset * (-0.5 / sigma**2))
-        # Below 1e-19 a product of two is below the smallest normal float32,
-        # where arithmetic is many times slower, and nobody sees the tail.
-        # What is not a number is not above it either.
-        keep = out > 1e-19
-        if quantise is not None:
-            keep = keep & (xp.abs(offset) <= math.floor(3 * sigma))
-        return xp.where(keep, out, 0.)
+    # Both axes at once, as long as the longer one.
+    offset = xp.arange(0, max(width, height), points) - points[..., None]
+    profiles = xp.exp(offset * offset * (-0.5 / sigma**2))
+    # Below 1e-19 a product of two is below the smallest normal float32,
+    # where arithmetic is many times slower, and nobody sees the tail.
+    # What is not a number is not above it either.
+    keep = profiles > 1e-19
+    if quantise is not None:
+        keep = keep & (xp.abs(offset) <= math.floor(3 * sigma))
+    profiles = xp.where(keep, profiles, 0.)
 
     amplitude = xp.to_float(drawn, points)
     if normalise:
         amplitude = amplitude / (2 * math.pi * sigma**2)
-    row = profile(points[..., 0], width)
-    column = profile(points[..., 1], height) * amplitude[..., None]
-    return column[..., :, None] * row[..., None, :]
+    row, column = profiles[..., 0, :width], profiles[..., 1, :height]
+    return xp.outer(column * amplitude[..., None], row)
 
 
 def keypoint_weights(keypoints,
@@ -110,7 +109,7 @@ def keypoint_weights(keypoints,
     xp, points, (width, height), sigma = _checked(
         keypoints, heatmap_size, sigma, quantise)
     inside = _in_range(
-        _quantised(xp, points, quantise), width, height, sigma)
+        xp, _quantised(xp, points, quantise), width, height, sigma)
     lost = (keypoints_visible >= 0.5) & ~inside
     return keypoints_visible * ~lost
 
@@ -137,12 +136,21 @@ def _quantised(xp, points, quantise):
     return points
 
 
-def _in_range(points, width, height, sigma):
+def _in_range(xp, points, width, height, sigma):
     """Whether the 3-sigma square reaches into the map, as in MMPose.
 
     Infinities and what is not a number do not.
     """
-    x, y = points[..., 0], points[..., 1]
+    low, high = _limits(xp, points, width, height, sigma)
+    inside = (points >= low) & (points < high)
+    return inside[..., 0] & inside[..., 1]
+
+
+@table
+def _limits(xp, like, width, height, sigma):
+    """(2, 2): lower and upper limits of x and y."""
     reach = 3 * sigma
-    return ((x < width + reach) & (y < height + reach) & (x >= -1 - reach) &
-            (y >= -1 - reach))
+    return xp.stack([
+        xp.full((2, ), -1 - reach, like),
+        xp.stack([xp.full((), size + reach, like)
+                  for size in (width, height)])])
