@@ -12,6 +12,9 @@ CODECS = {
     'DARK', 'DARK raw peak', 'DARK paper peak', 'DARK unmodulated', 'shift',
     'MMPose DARK', 'MMPose UDP'
 }
+#: documented in decode_heatmaps
+KNOWN_LOSSES = {
+    'two equal peaks, 2 to 4 sigma apart', 'background rising from 0 to 1'}
 CONTENDERS = {'DARK', 'DARK raw peak', 'MMPose DARK', 'MMPose UDP', 'one pass'}
 
 pytestmark = pytest.mark.slow
@@ -63,12 +66,14 @@ def test_accuracy(result):
 
 
 def test_never_worse_than_the_shift(result):
-    assert len(result['robustness']) >= 3 * 6
+    assert len(result['robustness']) >= 3 * 8
+    assert KNOWN_LOSSES < {row['case'] for row in result['robustness']}
     for row in result['robustness']:
         error = row['mean_error_px']
         assert set(error) == CODECS
         assert math.isfinite(error['DARK'])
-        assert error['DARK'] <= error['shift'], row
+        if row['case'] not in KNOWN_LOSSES:
+            assert error['DARK'] <= error['shift'], row
 
 
 def test_speed_has_every_figure(result):
@@ -85,7 +90,9 @@ def test_speed_has_every_figure(result):
             assert 0 < ms['q1'] <= ms['median'] <= ms['q3']
     for row in result['memory']:
         assert set(row['extra']) == {'DARK', 'DARK raw peak', 'MMPose DARK'}
-        assert all(0 < v < 100 for v in row['extra'].values())
+        assert 0 < row['extra']['DARK raw peak'] <= 0.5
+        assert 0 < row['extra']['DARK'] <= 2
+        assert 0 < row['extra']['MMPose DARK'] < 100
 
 
 def test_ways_to_call_it_agree(result):

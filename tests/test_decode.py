@@ -1,5 +1,6 @@
 """Decoding against the official algorithm, the truth and the limit."""
 import math
+import tracemalloc
 
 import numpy as np
 import oracle
@@ -132,7 +133,7 @@ def test_half_precision_is_computed_in_float32(rng):
 
 
 def test_search_by_bounds_finds_the_peak_of_the_full_search(rng):
-    """numpy skips rows that cannot win; torch computes the whole map."""
+    """numpy looks further only where it must; torch computes it all."""
     for sigma, size in SIZES:
         for noise in (0.02, 0.3, 1.):
             a, _ = noisy_gaussians(rng, sigma, size, 150, noise)
@@ -143,6 +144,49 @@ def test_search_by_bounds_finds_the_peak_of_the_full_search(rng):
                     decode_heatmaps(two, sigma, peak=peak)[0],
                     decode_heatmaps(as_kind(two, 'torch'), sigma,
                                     peak=peak)[0], atol=1e-3)
+
+
+@pytest.mark.parametrize('way', WAYS[:3], ids=str)
+def test_parts_do_not_show(rng, way):
+    """More maps than are decoded at a time; the tiny have tiny squares."""
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 1500, 0.2)
+    maps *= 10.**rng.uniform(-25, 15, (1500, 1, 1)).astype(np.float32)
+    maps[7, 3, 3], maps[8, 3, 3], maps[9] = np.nan, np.inf, 0
+    keypoints, scores = decode_heatmaps(maps, 2., **way)
+    some = rng.choice(1500, 100, replace=False)
+    alone = [decode_heatmaps(maps[i:i + 1], 2., **way) for i in some]
+    np.testing.assert_allclose(
+        keypoints[some], [points[0] for points, _ in alone], atol=1e-4)
+    np.testing.assert_array_equal(scores[some], [v[0] for _, v in alone])
+    same = decode_heatmaps(maps.astype(np.float64), 2., **way)[0]
+    assert (np.abs(keypoints - same).max(1) < 1e-2).mean() > 0.99
+
+
+@pytest.mark.parametrize('sigma, size', SIZES)
+def test_two_equal_peaks_anywhere(rng, sigma, size):
+    """On average over pairs, close ones too, better than the shift."""
+    a, first = noisy_gaussians(rng, sigma, size, 1500, 0.02)
+    b, second = noisy_gaussians(rng, sigma, size, 1500, 0.)
+
+    def error(**way):
+        points, _ = decode_heatmaps(a + b, sigma, **way)
+        return np.minimum(np.linalg.norm(points - first, axis=1),
+                          np.linalg.norm(points - second, axis=1)).mean()
+
+    shift = error(method='shift')
+    assert error() < 0.6 * shift and error(peak='raw') < 0.7 * shift
+
+
+@pytest.mark.parametrize('peak, most', [('raw', 0.5), ('modulated', 2.)])
+@pytest.mark.parametrize('num, noise', [(17, 0.02), (17, 0.3), (800, 0.3)])
+def test_memory(rng, peak, most, num, noise):
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), num, noise)
+    decode_heatmaps(maps, 2., peak=peak)
+    tracemalloc.start()
+    decode_heatmaps(maps, 2., peak=peak)
+    extra = tracemalloc.get_traced_memory()[1] / maps.nbytes
+    tracemalloc.stop()
+    assert 0 < extra < most
 
 
 def test_of_several_modes_the_clearly_higher_wins():
