@@ -1,0 +1,338 @@
+"""The decoder as a module, and exported networks beside the models."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mmpose_dark import DarkDecoder, DarkHeatmap, DarkMegviiHeatmap, darkify
+from mmpose_dark.synthetic import make_figures
+
+from mmengine.dataset import pseudo_collate  # isort: skip
+from mmpose.codecs import MSRAHeatmap  # isort: skip
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures'
+GEOMETRY = dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1)
+SWITCHES = [
+    {},
+    dict(peak='raw'),
+    dict(peak='paper'),
+    dict(peak='raw', blur_kernel_size=11),
+    dict(modulation=False),
+    dict(decoding='shift'),
+    dict(decoding='argmax'),
+    dict(use_udp=True),
+]
+#: kinds of ONNX nodes that TensorRT's parser takes (its operators.md)
+KNOWN = set('''
+    Abs Add And ArgMax BatchNormalization Cast Ceil Clip Concat Constant Conv
+    ConvTranspose Div Einsum Equal Exp Expand Floor Gather GatherElements
+    GatherND Gemm GlobalAveragePool Greater GreaterOrEqual Identity IsInf
+    IsNaN Less LessOrEqual Log MatMul Max MaxPool Min Mod Mul Neg Not Or Pow Range
+    Reciprocal ReduceMax ReduceSum Relu Reshape Shape Sigmoid Sign Slice
+    Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze Where'''.split())
+
+
+def maps_with_peaks(batch=4, num=9, seed=0, size=(24, 32)):
+    """Noisy Gaussians, at the border too, and maps that hold no keypoint."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    x, y = rng.uniform(-1, 1, (2, batch, num, 1, 1)) * .55 + .5
+    maps = np.exp(-((np.arange(width) - x * width)**2 +
+                    (np.arange(height)[:, None] - y * height)**2) / 2)
+    maps = maps + .03 * rng.standard_normal(maps.shape)
+    maps[0, 0] = 0
+    maps[0, 1] = -1
+    maps[0, 2, 3, 3] = np.nan
+    maps[0, 3, 3, 3] = np.inf
+    maps[0, 4] = np.nan
+    return torch.from_numpy(maps.astype(np.float32))
+
+
+def stacked(codec, maps, **kwargs):
+    return [np.concatenate(part) for part in
+            codec.batch_decode(maps.numpy(), **kwargs)]
+
+
+@pytest.mark.parametrize('switches', SWITCHES, ids=str)
+def test_returns_what_the_codec_returns(switches):
+    codec = DarkHeatmap(**GEOMETRY, **switches)
+    maps = maps_with_peaks()
+    for decoder in (DarkDecoder(**GEOMETRY, **switches),
+                    DarkDecoder.from_codec(codec)):
+        keypoints, scores = decoder(maps)
+        want = stacked(codec, maps)
+        np.testing.assert_allclose(keypoints, want[0], atol=2e-3)
+        np.testing.assert_allclose(scores, want[1], atol=1e-6)
+        assert not list(decoder.parameters()) and not decoder.state_dict()
+    absent = keypoints[0, :5] / decoder.factor
+    np.testing.assert_allclose(absent, -1, rtol=1e-6)
+    halves = decoder(maps.half().float()), decoder(maps.half())
+    torch.testing.assert_close(halves[0], halves[1], rtol=0, atol=0)
+
+
+def test_covariances_are_those_of_the_codec():
+    maps = maps_with_peaks()
+    got = DarkDecoder(**GEOMETRY, return_covariance=True)(maps)
+    want = stacked(DarkHeatmap(**GEOMETRY), maps, return_covariance=True)
+    assert got[2].shape == (4, 9, 2, 2)
+    np.testing.assert_allclose(got[2], want[2], rtol=2e-3, atol=1e-5)
+
+
+def test_of_megvii():
+    codec = DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11)
+    maps = 255 * maps_with_peaks(size=(48, 64))
+    keypoints, scores = DarkDecoder.from_codec(codec)(maps)
+    want = stacked(codec, maps)
+    np.testing.assert_allclose(keypoints, want[0], atol=2e-3)
+    np.testing.assert_allclose(scores, want[1], atol=1e-5)
+
+
+def test_bad_arguments_are_named():
+    with pytest.raises(TypeError, match='got MSRAHeatmap'):
+        DarkDecoder.from_codec(MSRAHeatmap(**GEOMETRY))
+    with pytest.raises(ValueError, match="decoding='shift'"):
+        DarkDecoder(**GEOMETRY, decoding='shift', return_covariance=True)
+    with pytest.raises(ValueError, match='heatmap_size'):
+        DarkDecoder(**GEOMETRY)(torch.zeros(1, 2, 24, 32))
+    with pytest.raises(TypeError, match='sigmoid'):
+        DarkDecoder(**GEOMETRY, sigmoid=True)
+
+
+@pytest.mark.parametrize('switches', [{}, dict(peak='raw')], ids=str)
+def test_exports_and_compiles_whole(switches):
+    """Without a graph break; any batch size, by a program for one."""
+    decoder = DarkDecoder(**GEOMETRY, return_covariance=True, **switches)
+    program = torch.export.export(
+        decoder, (maps_with_peaks(2), ),
+        dynamic_shapes=dict(heatmaps={0: torch.export.Dim('batch', min=1)}))
+    compiled = torch.compile(decoder, fullgraph=True, backend='aot_eager')
+    explained = torch._dynamo.explain(decoder)(maps_with_peaks(2))
+    assert explained.graph_break_count == 0 and explained.graph_count == 1
+    for batch in (1, 5):
+        maps = maps_with_peaks(batch, seed=batch)
+        want = decoder(maps)
+        for got in (program.module()(maps), compiled(maps)):
+            for a, b in zip(got, want):
+                torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+# ---- whole networks
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    root = tmp_path_factory.mktemp('figures')
+    make_figures(root / 'val', 24, seed=3)
+    return root
+
+
+def trained():
+    """The repository's network: its config, and a DARK one, and weights."""
+    sys.path.insert(0, str(ROOT / 'tools'))
+    try:
+        import demo
+    finally:
+        sys.path.pop(0)
+    return str(demo.CONFIG), str(demo.CHECKPOINT)
+
+
+class Case:
+    """A model, its file, and both on the same crops."""
+
+    def __init__(self, data, path, flip_test, codec=None, **kwargs):
+        from mmpose.apis import init_model
+        from mmpose.registry import DATASETS
+
+        from mmpose_dark.config import load_config
+        from mmpose_dark.deploy import PoseNetwork, export_onnx
+        config, checkpoint = trained()
+        cfg = darkify(load_config(config), head=True)
+        cfg.model.test_cfg.flip_test = flip_test
+        self.model = init_model(cfg, checkpoint, 'cpu')
+        self.path = path
+        export_onnx(PoseNetwork(self.model, flip_test, **kwargs), path)
+        dataset = DATASETS.build(dict(
+            cfg.test_dataloader.dataset, data_root=str(data),
+            ann_file='val/person_keypoints.json',
+            data_prefix=dict(img='val/images/')))
+        self.batch = pseudo_collate(
+            [dataset[i] for i in range(len(dataset))])
+        self.inputs = self.model.data_preprocessor(
+            dict(self.batch), False)['inputs'].numpy()
+
+    def predicted(self):
+        """What tools/test.py predicts: keypoints in input px, scores."""
+        with torch.no_grad():
+            samples = self.model.test_step(self.batch)
+        points = [
+            (s.pred_instances.keypoints[0] - s.input_center) / s.input_scale *
+            s.input_size + np.array(s.input_size) / 2 for s in samples]
+        return np.array(points), np.array(
+            [s.pred_instances.keypoint_scores[0] for s in samples])
+
+
+def run_onnx(path, inputs):
+    ort = pytest.importorskip('onnxruntime')
+    session = ort.InferenceSession(
+        str(path), providers=['CPUExecutionProvider'])
+    return session.run(None, {'inputs': inputs})
+
+
+@pytest.fixture(scope='module')
+def single(data, tmp_path_factory):
+    pytest.importorskip('onnxscript')
+    return Case(data, tmp_path_factory.mktemp('single') / 'pose.onnx', False,
+                return_covariance=True)
+
+
+@pytest.fixture(scope='module')
+def flipped(data, tmp_path_factory):
+    pytest.importorskip('onnxscript')
+    return Case(data, tmp_path_factory.mktemp('flip') / 'pose.onnx', True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['single', 'flipped'])
+def test_predicts_what_the_model_predicts(name, request):
+    case = request.getfixturevalue(name)
+    want, want_scores = case.predicted()
+    for batch in (1, 7, len(want)):
+        got, scores = run_onnx(case.path, case.inputs[:batch])[:2]
+        assert np.linalg.norm(got - want[:batch], axis=-1).max() < 0.01
+        np.testing.assert_allclose(scores, want_scores[:batch], atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('name', ['single', 'flipped'])
+def test_openvino_predicts_what_the_model_predicts(name, request):
+    openvino = pytest.importorskip('openvino')
+    case = request.getfixturevalue(name)
+    core = openvino.Core()
+    # Its default on CPUs that have bfloat16 is to compute in that.
+    network = core.compile_model(core.read_model(str(case.path)), 'CPU',
+                                 {'INFERENCE_PRECISION_HINT': 'f32'})
+    want, want_scores = case.predicted()
+    result = network(case.inputs)
+    got, scores = (result[network.outputs[i]] for i in (0, 1))
+    assert np.linalg.norm(got - want, axis=-1).max() < 0.01
+    np.testing.assert_allclose(scores, want_scores, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_flip_test_is_merged_exactly(flipped, data, tmp_path):
+    """And not where the config's head does not do so."""
+    from mmpose_dark.deploy import PoseNetwork
+    network = PoseNetwork(flipped.model, flip_test=True)
+    assert network.flip_shift == 0.75
+    with torch.no_grad():
+        exact = network(torch.from_numpy(flipped.inputs))[0].numpy()
+    want, _ = flipped.predicted()
+    assert np.abs(exact - want).max() < 0.01
+    stock = PoseNetwork(flipped.model, flip_test=True)
+    stock.flip_shift = 1.
+    with torch.no_grad():
+        whole = stock(torch.from_numpy(flipped.inputs))[0].numpy()
+    # half of a quarter of a heatmap pixel, at stride 4
+    assert np.median((whole - exact)[..., 0]) == pytest.approx(.5, abs=.1)
+
+
+@pytest.mark.slow
+def test_float16(data, tmp_path):
+    pytest.importorskip('onnxscript')
+    case = Case(data, tmp_path / 'pose.onnx', False, half=True)
+    want, scores = case.predicted()
+    got, _ = run_onnx(case.path, case.inputs)
+    apart = np.linalg.norm(got - want, axis=-1)
+    # A faint map may have two maxima that rounding ranks otherwise.
+    assert apart[scores > .3].max() < 0.05
+    assert (scores > .3).mean() > .5 and np.median(apart) < 0.01
+    assert apart.max() > 1e-4  # it is another network
+
+
+@pytest.mark.slow
+def test_the_file_is_whole_and_says_what_it_is(single, flipped):
+    onnx = pytest.importorskip('onnx')
+    for case in (single, flipped):
+        assert [p.name for p in case.path.parent.iterdir()] == ['pose.onnx']
+        file = onnx.load(case.path)
+        onnx.checker.check_model(file, full_check=True)
+        assert {node.op_type for node in file.graph.node} <= KNOWN
+        assert [(o.domain, o.version) for o in file.opset_import
+                if o.domain in ('', 'ai.onnx')] == [('', 18)]
+        dims = file.graph.input[0].type.tensor_type.shape.dim
+        assert dims[0].dim_param and [d.dim_value for d in dims[1:]] == [
+            3, 128, 96]
+    assert [o.name for o in onnx.load(single.path).graph.output] == [
+        'keypoints', 'scores', 'covariances']
+    meta = {p.key: json.loads(p.value) for p in file.metadata_props}
+    assert meta['input_size'] == [96, 128] and meta['padding'] == 1.25
+    np.testing.assert_allclose(meta['mean'], [123.675, 116.28, 103.53])
+    np.testing.assert_allclose(meta['std'], [58.395, 57.12, 57.375])
+    assert meta['bgr_to_rgb'] is True and meta['use_udp'] is False
+    assert meta['keypoint_names'][:2] == ['nose', 'left_eye']
+    assert len(meta['keypoint_names']) == 17 and [15, 13] in meta['skeleton']
+    assert meta['codec']['type'] == 'DarkHeatmap'
+    assert meta['codec']['sigma'] == 1 and meta['flip_test'] is True
+
+
+@pytest.mark.slow
+def test_runtime_finds_what_mmpose_finds(single, data):
+    import cv2
+    from mmpose.apis import inference_topdown
+
+    from mmpose_dark.runtime import PoseRuntime
+    pytest.importorskip('onnxruntime')
+    pose = PoseRuntime(single.path)
+    image = cv2.imread(str(sorted((data / 'val/images').iterdir())[0]))
+    height, width = image.shape[:2]
+    boxes = np.array([[0, 0, width, height], [20.5, 10, 90, 120]], np.float32)
+    single.model.head.output_covariance = True
+    for given in (boxes, None):
+        want = inference_topdown(single.model, image, given)
+        keypoints, scores, covariances = pose(image, given)
+        for i, sample in enumerate(want):
+            people = sample.pred_instances
+            factor = sample.input_scale / sample.input_size
+            off = (keypoints[i] - people.keypoints[0]) / factor
+            assert np.linalg.norm(off, axis=-1).max() < 0.01
+            np.testing.assert_allclose(
+                scores[i], people.keypoint_scores[0], atol=1e-4)
+            np.testing.assert_allclose(
+                covariances[i], people.keypoint_covariances[0] *
+                np.outer(factor, factor), rtol=.02, atol=1e-3)
+    single.model.head.output_covariance = False
+
+
+@pytest.mark.slow
+def test_tools(data, tmp_path):
+    """A stock config, exported and tested from the command line."""
+    pytest.importorskip('onnxscript')
+    stock = FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'
+    out = tmp_path / 'new folder' / 'pose.onnx'
+    _, checkpoint = trained()
+
+    def run(tool, *args):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / 'tools' / tool), str(stock),
+             *map(str, args)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+    said = run('export_onnx.py', checkpoint, out, '--flip-test')
+    assert 'MSRAHeatmap' in said and 'opset 18' in said and out.is_file()
+    said = run('test_onnx.py', out, checkpoint, '--cfg-options',
+               f'test_dataloader.dataset.data_root={data}',
+               'test_dataloader.num_workers=0',
+               'test_dataloader.persistent_workers=False',
+               f'test_evaluator.ann_file={data}/val/person_keypoints.json')
+    rows = (line.replace('│', ' ').split() for line in said.splitlines())
+    (_, *aps), = (row for row in rows
+                  if row[:1] == ['coco/AP'] and len(row) == 3)
+    aps = [float(ap) for ap in aps]
+    assert len(aps) == 2 and min(aps) > .2
+    assert '24 persons, with flip test' in said and 'input px at most' in said
