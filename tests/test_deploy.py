@@ -29,12 +29,13 @@ SWITCHES = [
 ]
 #: kinds of ONNX nodes that TensorRT's parser takes (its operators.md)
 KNOWN = set('''
-    Abs Add And ArgMax BatchNormalization Cast Ceil Clip Concat Constant Conv
-    ConvTranspose Div Einsum Equal Exp Expand Floor Gather GatherElements
-    GatherND Gemm GlobalAveragePool Greater GreaterOrEqual Identity IsInf
-    IsNaN Less LessOrEqual Log MatMul Max MaxPool Min Mod Mul Neg Not Or Pow Range
-    Reciprocal ReduceMax ReduceSum Relu Reshape Shape Sigmoid Sign Slice
-    Softmax Split Sqrt Squeeze Sub Transpose Unsqueeze Where'''.split())
+    Abs Add And ArgMax BatchNormalization Cast Ceil Clip Concat
+    Constant Conv ConvTranspose Div Einsum Equal Exp Expand Floor
+    Gather GatherElements GatherND Gemm GlobalAveragePool Greater
+    GreaterOrEqual Identity IsInf IsNaN Less LessOrEqual Log MatMul
+    Max MaxPool Min Mod Mul Neg Not Or Pow Range Reciprocal ReduceMax
+    ReduceSum Relu Reshape Shape Sigmoid Sign Slice Softmax Split Sqrt
+    Squeeze Sub Transpose Unsqueeze Where'''.split())
 
 
 def maps_with_peaks(batch=4, num=9, seed=0, size=(24, 32)):
