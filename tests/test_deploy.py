@@ -337,3 +337,60 @@ def test_tools(data, tmp_path):
     aps = [float(ap) for ap in aps]
     assert len(aps) == 2 and min(aps) > .2
     assert '24 persons, with flip test' in said and 'input px at most' in said
+
+
+@pytest.mark.slow
+def test_benchmark(tmp_path):
+    """One round of the tool that writes the table in docs/deploy.md."""
+    pytest.importorskip('onnxscript')
+    stock = FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'
+    out = tmp_path / 'times.json'
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools/benchmark_onnx.py'), str(stock),
+         '--batch', '2', '--rounds', '1', '--out', str(out)],
+        capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = json.loads(out.read_text())['rows']
+    assert [row['part'] for row in rows] == ['network', 'decoding']
+    assert all(row['ratio'] == pytest.approx(
+        row['ms']['stock'] / row['ms']['exported']) for row in rows)
+
+
+# ---- mmdeploy
+
+
+def test_what_the_sdk_is_told():
+    from mmpose_dark.sdk import codec_params
+    for options, kernel in ((dict(sigma=2), 11), (dict(sigma=3), 17),
+                            (dict(sigma=1), 5), (dict(sigma=.1), 3),
+                            (dict(sigma=2, blur_kernel_size=7), 7)):
+        assert codec_params(options) == dict(
+            post_process='unbiased', modulate_kernel=kernel, use_udp=False)
+    assert codec_params(dict(sigma=2, decoding='shift', use_udp=True)) == dict(
+        post_process='default', use_udp=True)
+    for options in (dict(decoding='argmax'), dict(modulation=False)):
+        with pytest.raises(ValueError, match='the SDK has'):
+            codec_params(dict(sigma=2, **options))
+
+
+def test_mmdeploy_writes_sdk_files():
+    pytest.importorskip('mmdeploy')
+    from mmdeploy.apis.utils import build_task_processor
+    from mmengine.config import Config
+
+    from mmpose_dark.sdk import register
+    register()
+    cfg = darkify(str(
+        FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'))
+    deploy = Config(dict(
+        codebase_config=dict(type='mmpose', task='PoseDetection'),
+        onnx_config=dict(input_shape=[96, 128]),
+        backend_config=dict(type='onnxruntime')))
+    task = build_task_processor(cfg, deploy, 'cpu')
+    told = task.get_postprocess()
+    assert told['type'] == 'TopdownHeatmapSimpleHeadDecode'
+    assert told['params']['post_process'] == 'unbiased'
+    stock = Config.fromfile(str(
+        FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'))
+    told = build_task_processor(stock, deploy, 'cpu').get_postprocess()
+    assert told['params']['post_process'] == 'default'

@@ -1,0 +1,157 @@
+"""What ending in keypoints costs or saves an exported network, on the CPU.
+
+Two ONNX files of one model, run by ONNX Runtime on the same crops: one ends in
+keypoints, as tools/export_onnx.py writes it; one ends in heatmaps, which the
+stock codec MSRAHeatmap(unbiased=True) of MMPose decodes, the official
+algorithm. Both take turns in one process, so that whatever else the machine
+does hits both alike; medians over the rounds and their ratio. Decoding alone
+is timed too: the exported DarkDecoder against the codec, on the same heatmaps.
+"""
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
+FIGURES = (Path(__file__).resolve().parents[1] /
+           'configs/body_2d_keypoint/topdown_heatmap/figures')
+#: with random weights: the time does not depend on them
+CONFIGS = (str(FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'),
+           COCO + 'td-hm_res50_8xb64-210e_coco-256x192.py')
+
+
+def write(module, example, path, output_names):
+    import torch
+    program = torch.onnx.export(
+        module, (example, ), dynamo=True, input_names=['inputs'],
+        output_names=output_names, verbose=False,
+        dynamic_shapes=({0: torch.export.Dim('batch', min=1)}, ))
+    program.save(str(path), external_data=False)
+
+
+def session_of(path, threads):
+    import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    return onnxruntime.InferenceSession(
+        str(path), options, providers=['CPUExecutionProvider'])
+
+
+def contestants(config, folder, threads):
+    """Name -> function of crops, for the network and for decoding alone."""
+    import torch
+    from mmpose.apis import init_model
+    from mmpose.codecs import MSRAHeatmap
+
+    from mmpose_dark.config import load_config
+    from mmpose_dark.deploy import PoseNetwork, export_onnx
+    torch.manual_seed(0)
+    network = PoseNetwork(init_model(load_config(config), device='cpu'))
+    codec = network.decoder.codec
+    width, height = codec.input_size
+    example = torch.zeros(2, 3, height, width)
+
+    class Heatmaps(torch.nn.Module):
+
+        def forward(self, inputs):
+            return network.model._forward(inputs)
+
+        def __init__(self):
+            super().__init__()
+            self.model = network.model
+
+    with torch.no_grad():
+        export_onnx(network, folder / 'keypoints.onnx')
+        write(Heatmaps().eval(), example, folder / 'maps.onnx', ['heatmaps'])
+        columns, rows = codec.heatmap_size
+        write(network.decoder, torch.zeros(2, 17, rows, columns),
+              folder / 'decoder.onnx', ['keypoints', 'scores'])
+    ends, maps, decoder = (
+        session_of(folder / f'{name}.onnx', threads)
+        for name in ('keypoints', 'maps', 'decoder'))
+    stock = MSRAHeatmap(codec.input_size, codec.heatmap_size, codec.sigma,
+                        unbiased=True)
+
+    def decode(heatmaps):
+        return [stock.decode(m) for m in heatmaps]
+
+    def stock_end(inputs):
+        return decode(maps.run(None, {'inputs': inputs})[0])
+
+    return codec, {
+        'network': {
+            'stock': stock_end,
+            'exported': lambda inputs: ends.run(None, {'inputs': inputs})},
+        'decoding': {
+            'stock': decode,
+            'exported': lambda m: decoder.run(None, {'inputs': m})}}
+
+
+def peaks(rng, batch, codec):
+    """Heatmaps as a trained network predicts them: a Gaussian and noise."""
+    from mmpose_dark.functional import encode_heatmaps
+    size = codec.heatmap_size
+    points = rng.uniform(2, np.array(size) - 3, (batch, 17, 2))
+    maps = encode_heatmaps(points, size, codec.sigma)
+    maps = maps + 0.02 * rng.standard_normal(maps.shape)
+    return maps.astype(np.float32)
+
+
+def measure(config, args):
+    """Rows of medians in ms, one for each batch size and part."""
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        codec, parts = contestants(config, Path(folder), args.threads)
+        width, height = codec.input_size
+        for batch in args.batch:
+            crops = rng.standard_normal((batch, 3, height, width))
+            inputs = dict(network=crops.astype(np.float32),
+                          decoding=peaks(rng, batch, codec))
+            for part, sides in parts.items():
+                times = {name: [] for name in sides}
+                for turn in range(args.rounds + 1):
+                    for name, side in sides.items():
+                        start = time.perf_counter()
+                        side(inputs[part])
+                        if turn:  # the first one warms up
+                            times[name].append(
+                                1e3 * (time.perf_counter() - start))
+                ms = {name: statistics.median(t) for name, t in times.items()}
+                yield dict(config=Path(config).stem, part=part, batch=batch,
+                           ms=ms, ratio=ms['stock'] / ms['exported'])
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n\n')[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('configs', nargs='*', default=CONFIGS)
+    parser.add_argument('--batch', type=int, nargs='+', default=[1, 16])
+    parser.add_argument('--rounds', type=int, default=15)
+    parser.add_argument('--threads', type=int, default=2,
+                        help='of ONNX Runtime')
+    parser.add_argument('--out', type=Path, default='benchmark_onnx.json')
+    args = parser.parse_args()
+
+    # First of all, see mmpose_dark/_compat.py: before mmpose.apis.
+    from mmpose_dark import DarkDecoder  # noqa: F401
+    rows = []
+    print('| config | | batch | heatmaps + stock codec, ms | ends in '
+          'keypoints, ms | ratio |\n|---|---|--:|--:|--:|--:|')
+    for config in args.configs:
+        for row in measure(config, args):
+            rows.append(row)
+            print(f'| {row["config"]} | {row["part"]} | {row["batch"]} | '
+                  f'{row["ms"]["stock"]:.2f} | {row["ms"]["exported"]:.2f} | '
+                  f'{row["ratio"]:.2f}x |', flush=True)
+    args.out.write_text(json.dumps(
+        dict(arguments={key: str(v) for key, v in vars(args).items()},
+             rows=rows), indent=1))
+
+
+if __name__ == '__main__':
+    main()
