@@ -19,10 +19,11 @@ SIZE, STRIDE, SIGMA = (24, 32), 4, 1
 @pytest.fixture(scope='module')
 def tools():
     sys.path.insert(0, str(TOOLS))
-    from mmpose_dark import DarkHeatmap  # noqa: F401  first, see _compat
     import compare_decoders
     import kept_heatmaps
     import reproduce_report
+
+    from mmpose_dark import DarkHeatmap  # noqa: F401  first, see _compat
     yield compare_decoders, kept_heatmaps, reproduce_report
     sys.path.remove(str(TOOLS))
 

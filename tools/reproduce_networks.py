@@ -50,8 +50,8 @@ NETWORKS = {
         dict(type='mmpose_dark.DarkHeatmapHead', in_channels=64,
              deconv_out_channels=(48, ), deconv_kernel_sizes=(4, ))),
     'HRNet': (
-        _hrnet(8),
-        dict(type='mmpose_dark.DarkHeatmapHead', in_channels=8,
+        _hrnet(16),
+        dict(type='mmpose_dark.DarkHeatmapHead', in_channels=16,
              deconv_out_channels=None)),
     'Hourglass': (
         dict(type='ThinHourglass', downsample_times=3, num_stacks=1,
