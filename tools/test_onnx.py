@@ -2,9 +2,9 @@
 
 Runs MMPose's own test loop on the config's test set, with its pipeline and its
 evaluator; only the prediction of a batch is the ONNX file's, by ONNX Runtime
-or OpenVINO on the CPU. With CHECKPOINT, the model itself is tested too, with or without
-flip test as the file is, and both are printed side by side, with how far their
-keypoints lie apart.
+or OpenVINO on the CPU. With CHECKPOINT, the model itself is tested too, with
+or without flip test as the file is, and both are printed side by side, with
+how far their keypoints lie apart.
 """
 import argparse
 import contextlib
