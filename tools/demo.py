@@ -2,11 +2,12 @@
 
 INPUT is an image, a video, a folder of both, or a glob pattern in quotes. The
 people are where --bboxes or the detector of --det says; without either, each
-image is taken for one person. A config of a stock codec is decoded by DARK
-too. Writes, under --out, every image and video with the poses drawn in, and
-predictions.json: COCO-style images, categories and annotations, whose
-keypoints are x, y and score. A file that cannot be read is reported and
-skipped, and the exit status is 1.
+image is taken for one person. The default network knows the figures of
+tools/make_figures.py only; for photographs give one of your own, of which a
+config of a stock codec is decoded by DARK too. Writes, under --out, every
+image and video with the poses drawn in, and predictions.json: COCO-style
+images, categories and annotations, whose keypoints are x, y and score. A file
+that cannot be read is reported and skipped, and the exit status is 1.
 """
 import argparse
 import copy
@@ -147,7 +148,7 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('input', help='image, video, folder or "glob"')
     parser.add_argument('--config', default=CONFIG,
-                        help="default: the repository's small network")
+                        help='default: the network of the drawn figures')
     parser.add_argument('--checkpoint', help='weights of --config')
     parser.add_argument('--out', type=Path, default='demo_out/poses')
     people = parser.add_mutually_exclusive_group()
