@@ -36,12 +36,14 @@ NOSE, EYE, EAR, SHOULDER, ELBOW, WRIST, HIP, KNEE, ANKLE = (
     0, 1, 3, 5, 7, 9, 11, 13, 15)
 HAND, TOE, HEAD, FACE, NECK = 17, 19, 21, 22, 23  # drawn, not annotated
 
+_HEAD_RADIUS = .066
+
 # Body parts: garment, then (point, radius in body heights) of each disc.
 _PARTS = (
     ('shirt', (SHOULDER, .05), (SHOULDER + 1, .05), (HIP + 1, .06),
      (HIP, .06)),
     ('skin', (NECK, .032), (HEAD, .032)),
-    ('hair', (HEAD, .066)),
+    ('hair', (HEAD, _HEAD_RADIUS)),
     ('skin', (FACE, .055)),
     ('nose', (NOSE, .014)),
 ) + tuple(
@@ -63,7 +65,8 @@ def make_figures(out_dir, num_images, seed=0, progress=iter):
     Picture i depends on ``seed`` and i alone: a longer data set starts with
     the shorter one. Joints outside the picture are (0, 0, 0) as in COCO,
     hidden ones have visibility 1 and are as exact as the others. ``area`` is
-    0.53 * w * h of the box, MMPose's stand-in for the area of a segment.
+    0.53 * w * h of the box, MMPose's stand-in for the area of a segment;
+    ``head_size`` is there for PCKh, see :func:`draw_scene`.
 
     Args:
         out_dir (str | Path): Gets ``images/*.jpg`` and
@@ -80,7 +83,7 @@ def make_figures(out_dir, num_images, seed=0, progress=iter):
     images, annotations = [], []
     for i in progress(range(num_images)):
         rng = np.random.default_rng([seed, i])
-        image, keypoints, bbox = draw_scene(rng)
+        image, keypoints, bbox, head_size = draw_scene(rng)
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))]
         name = f'{i:06d}.jpg'
         cv2.imwrite(str(out_dir / 'images' / name), image, quality)
@@ -91,7 +94,7 @@ def make_figures(out_dir, num_images, seed=0, progress=iter):
             keypoints=[value for x, y, v in keypoints.round(4).tolist()
                        for value in (x, y, int(v))],
             num_keypoints=int((keypoints[:, 2] > 0).sum()),
-            bbox=bbox.round(4).tolist(),
+            bbox=bbox.round(4).tolist(), head_size=round(head_size, 4),
             area=round(.53 * float(bbox[2] * bbox[3]), 4)))
     category = dict(id=1, name='person', supercategory='person',
                     keypoints=KEYPOINTS, skeleton=SKELETON)
@@ -113,6 +116,8 @@ def draw_scene(rng):
         - image (np.ndarray): BGR, uint8, (h, w, 3).
         - keypoints (np.ndarray): (17, 3), x and y in px and the visibility.
         - bbox (np.ndarray): x, y, w, h in px around the figure.
+        - head_size (float): 0.6 of the diagonal of the head's box in px, by
+          which MPII's PCKh measures errors.
     """
     size = np.array([rng.integers(256, 321), rng.integers(192, 257)])
     size = size[::-1] if rng.random() < .5 else size
@@ -152,7 +157,7 @@ def draw_scene(rng):
     loose = rng.uniform(0, .06, (2, 2)) * (high - low)
     low, high = np.clip([low - loose[0], high + loose[1]], 0, size - 1)
     return (_photograph(rng, canvas.picture(), height), keypoints,
-            np.append(low, high - low))
+            np.append(low, high - low), .6 * 8**.5 * _HEAD_RADIUS * build)
 
 
 def sample_pose(rng):

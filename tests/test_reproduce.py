@@ -86,6 +86,17 @@ def test_perfect_heatmaps_score_perfectly(rows):
     assert rows['none', 'DARK']['median_px'] < 1e-3
 
 
+def test_pckh_counts_what_is_near_enough(rows, tools, data, perfect):
+    assert rows['exact', 'DARK']['metrics']['PCKh@0.1'] == 1
+    kept = tools[1].load(perfect, data / 'val/person_keypoints.json', SIGMA)
+    head = np.array([s['raw_ann_info']['head_size'] for s in kept.samples])
+    scale = np.array([s['input_scale'] for s in kept.samples])
+    points = kept.decode(kept.heatmaps)[0].astype(float)
+    points[:, ::2, 0] += (.3 * head / scale[:, 0] * 96)[:, None]
+    assert kept.pckh(points, .5) == 1
+    assert kept.pckh(points, .1) == pytest.approx(8 / 17)
+
+
 def test_only_the_stock_merge_is_biased(rows):
     """(1 - 1 / s) px instead of one: half an input px after the average."""
     assert rows['stock', 'DARK']['mean_x'] == pytest.approx(.5, abs=.05)
@@ -182,7 +193,8 @@ def test_tables_give_mean_spread_and_the_papers_figure(tools, tmp_path):
         folder = tmp_path / f'runs/{seed}'
         folder.mkdir(parents=True)
         metrics = dict.fromkeys(
-            ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR'), ap)
+            ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR',
+             'PCKh@0.5', 'PCKh@0.1'), ap)
         (folder / 'scores.json').write_text(json.dumps(dict(
             run=dict(network='SimpleBaseline', size=[96, 128],
                      encoding='biased', seed=seed),

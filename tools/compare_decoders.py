@@ -34,10 +34,14 @@ def compare(kept, metric, merges, progress=iter):
             merged, heatmaps = merge, kept.merged(merge)
         points, scores = kept.decode(heatmaps, **options)
         median, x, y = summary(kept, points)
+        metrics = kept.score(points, scores, metric)
+        if 'head_size' in kept.samples[0]['raw_ann_info']:
+            for threshold in (.5, .1):
+                metrics[f'PCKh@{threshold}'] = kept.pckh(points, threshold)
         rows.append(dict(
             merge=merge, decoder=name,
-            metrics={key.rpartition('/')[2]: float(value) for key, value in
-                     kept.score(points, scores, metric).items()},
+            metrics={key.rpartition('/')[2]: float(value)
+                     for key, value in metrics.items()},
             median_px=median, mean_x=x, mean_y=y, oks=kept.oks(points)))
     return rows
 
@@ -58,7 +62,9 @@ def add_intervals(rows, base, seed=0):
 
 def markdown(rows):
     """The table of ``compare``."""
-    keys = [k for k in ('AP', 'AP .5', 'AP .75', 'AR', 'PCK', 'PCKh', 'AUC')
+    keys = [k for k in (
+        'AP', 'AP .5', 'AP .75', 'AR', 'PCK', 'PCKh', 'PCKh@0.5', 'PCKh@0.1',
+        'AUC')
             if k in rows[0]['metrics']]
     keys = keys or list(rows[0]['metrics'])
     lines = ['| flip test | decoder | ' + ' | '.join(keys) +

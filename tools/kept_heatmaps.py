@@ -113,6 +113,18 @@ class KeptHeatmaps:
         with np.errstate(invalid='ignore'):
             return (like * seen).sum(1) / seen.sum(1)
 
+    def pckh(self, points, threshold):
+        """PCKh as MPII has it: the share of labelled joints whose error is
+        within a threshold of the head's size; the mean over the joints.
+        """
+        from mmpose.evaluation.functional import keypoint_pck_accuracy
+        truth, seen = self.truth()
+        head = np.array([s['raw_ann_info']['head_size']
+                         for s in self.samples])
+        return float(keypoint_pck_accuracy(
+            self.to_image(points), truth, seen, threshold,
+            np.stack([head, head], 1))[1])
+
     def score(self, points, scores, metric):
         """Metrics of an MMPose metric on decoded keypoints."""
         image = self.to_image(points)

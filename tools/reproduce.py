@@ -116,25 +116,17 @@ def work(run, args):
     import torch
     if args.device == 'cpu':
         torch.set_num_threads(1)
-    from mmengine.runner import Runner
     from mmpose.utils import register_all_modules
 
     from mmpose_dark import DarkHeatmap  # noqa: F401
     register_all_modules()
     from compare_decoders import compare
-    start = time.time()
     cfg = config(run, args)
-    runner = Runner.from_cfg(cfg)
-    # The same sums in an order that CPUs convolve half as long at.
-    runner.model.to(memory_format=torch.channels_last)
-    runner.train()
     folder = Path(cfg.work_dir)
-    state = {key: value.cpu().contiguous()
-             for key, value in runner.model.state_dict().items()}
-    torch.save(dict(state_dict=state), folder / 'weights.pth')
-    for old in folder.glob('epoch_*.pth'):
-        old.unlink()
-    tester = kept_heatmaps.build_runner(cfg, folder / 'weights.pth', folder)
+    weights = folder / 'weights.pth'
+    if not weights.is_file():
+        train(cfg, weights)
+    tester = kept_heatmaps.build_runner(cfg, weights, folder)
     kept = kept_heatmaps.predict(tester)
     if run.seed == 0:
         kept.save(folder / 'heatmaps.npz')
@@ -143,8 +135,22 @@ def work(run, args):
     for row in rows:
         del row['oks']
     kept_heatmaps.dump(folder / 'scores.json', dict(
-        run=asdict(run), epochs=args.epochs, images=args.train,
-        seconds=round(time.time() - start), rows=rows))
+        run=asdict(run), epochs=args.epochs, images=args.train, rows=rows))
+
+
+def train(cfg, weights):
+    """Train, and write the weights alone."""
+    import torch
+    from mmengine.runner import Runner
+    runner = Runner.from_cfg(cfg)
+    # The same sums in an order that CPUs convolve half as long at.
+    runner.model.to(memory_format=torch.channels_last)
+    runner.train()
+    state = {key: value.cpu().contiguous()
+             for key, value in runner.model.state_dict().items()}
+    torch.save(dict(state_dict=state), weights)
+    for old in weights.parent.glob('epoch_*.pth'):
+        old.unlink()
 
 
 def train_all(runs, args):

@@ -126,7 +126,7 @@ def sizes(plt, folder):
 
 def phases(plt, biased, unbiased):
     """Where between the pixels the predictions fall."""
-    fig, axes = plt.subplots(1, 3, figsize=(8, 2.6), sharey=True)
+    fig, axes = plt.subplots(1, 3, figsize=(8, 2.6))
     stride = biased.codec['input_size'][0] / biased.codec['heatmap_size'][0]
     for axis, (kept, options, title) in zip(axes, (
             (biased, dict(decoding='argmax'), 'argmax, biased'),

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-METRICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR')
-HEADS = ('AP', 'AP50', 'AP75', 'APM', 'APL', 'AR')
+#: metric -> its name in the paper
+OKS = {'AP': 'AP', 'AP .5': 'AP50', 'AP .75': 'AP75', 'AP (M)': 'APM',
+       'AP (L)': 'APL', 'AR': 'AR'}
+PCKH = {'PCKh@0.5': 'PCKh@0.5', 'PCKh@0.1': 'PCKh@0.1'}
 #: one merge of the flip test for all rows, so that only what a table is
 #: about differs
 MERGE = 'exact'
@@ -44,6 +46,11 @@ TABLES = {
         for size in ('64x48', '96x72', '128x96')
         for name, encoding, decoder in (('baseline', 'biased', 'shift'),
                                         ('DARK', 'unbiased', 'DARK'))]),
+    '5': ('The MPII protocol', [
+        (f'{encoding}, {name}', *MAIN, encoding, decoder)
+        for encoding in ('biased', 'unbiased')
+        for name, decoder in (('standard shift', 'shift'),
+                              ('DARK', 'DARK'))]),
     'of section 3.3': ('Kinds of network', [
         (f'{network}, {name}', network, MAIN[1], encoding, decoder)
         for network in ('SimpleBaseline', 'HRNet', 'Hourglass')
@@ -64,11 +71,11 @@ def load(folder):
     return found
 
 
-def values(scores, decoder, merge=MERGE):
+def values(scores, decoder, metrics=OKS, merge=MERGE):
     """(seeds, metrics) in points, and the median errors (seeds, )."""
     rows = [next(row for row in one['rows'] if row['decoder'] == decoder
                  and row['merge'] == merge) for one in scores]
-    return (100 * np.array([[row['metrics'][key] for key in METRICS]
+    return (100 * np.array([[row['metrics'][key] for key in metrics]
                             for row in rows]),
             np.array([row['median_px'] for row in rows]))
 
@@ -91,18 +98,19 @@ def write_report(folder):
     parts, lines = [], [['table', 'row', 'seeds', 'metric', 'mean', 'std',
                          'paper']]
     for number, (title, rows) in TABLES.items():
+        heads = PCKH if number == '5' else OKS
         body = []
         for name, *key, decoder in rows:
             scores = found.get(tuple(key))
             if not scores:
                 continue
-            metrics, median = values(scores, decoder)
+            metrics, median = values(scores, decoder, heads)
             paper = PAPER.get((number, name))
             body.append(
                 f'| {name} | ' + ' | '.join(map(said, metrics.T)) +
                 f' | {median.mean():.2f} | {len(scores)} | '
                 f'{"" if paper is None else paper} |')
-            for metric, column in zip(HEADS, metrics.T):
+            for metric, column in zip(heads.values(), metrics.T):
                 lines.append([
                     number, name, len(column), metric,
                     round(column.mean(), 2),
@@ -111,9 +119,9 @@ def write_report(folder):
         if body:
             parts.append('\n'.join([
                 f'**Table {number}.** {title}', '',
-                '| | ' + ' | '.join(HEADS) +
+                '| | ' + ' | '.join(heads.values()) +
                 ' | median error, input px | seeds | AP, the paper\'s |',
-                '|---|' + '--:|' * 9, *body]))
+                '|---|' + '--:|' * (len(heads) + 3), *body]))
     text = '\n\n'.join(parts)
     (Path(folder) / 'tables.md').write_text(text + '\n')
     with (Path(folder) / 'tables.csv').open('w', newline='') as file:
