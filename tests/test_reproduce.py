@@ -202,10 +202,10 @@ def test_tables_give_mean_spread_and_the_papers_figure(tools, tmp_path):
         (folder / 'scores.json').write_text(json.dumps(dict(
             run=dict(network='SimpleBaseline', size=[96, 128],
                      encoding='biased', seed=seed),
-            rows=[dict(merge='exact', decoder=name, metrics=metrics,
+            rows=[dict(merge=merge, decoder=name, metrics=metrics,
                        median_px=2.)
-                  for name in ('argmax', 'shift', 'DARK',
-                               'DARK, no modulation')])))
+                  for merge in tools[1].MERGES
+                  for name in tools[1].decoders(1)])))
     table = tools[2].write_report(tmp_path)
     assert '| standard shift | 45.0 ± 7.1 |' in table
     assert '| 2 | 66.9 |' in table
