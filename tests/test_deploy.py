@@ -1,6 +1,6 @@
 """The decoder as a module, and exported networks beside the models."""
+import importlib
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -104,6 +104,7 @@ def test_bad_arguments_are_named():
         DarkDecoder(**GEOMETRY, sigmoid=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('switches', [{}, dict(peak='raw')], ids=str)
 def test_exports_and_compiles_whole(switches):
     """Without a graph break; any batch size, by a program for one."""
@@ -111,15 +112,13 @@ def test_exports_and_compiles_whole(switches):
     program = torch.export.export(
         decoder, (maps_with_peaks(2), ),
         dynamic_shapes=dict(heatmaps={0: torch.export.Dim('batch', min=1)}))
+    # refuses every graph break
     compiled = torch.compile(decoder, fullgraph=True, backend='aot_eager')
-    explained = torch._dynamo.explain(decoder)(maps_with_peaks(2))
-    assert explained.graph_break_count == 0 and explained.graph_count == 1
-    for batch in (1, 5):
+    for run, batch in ((program.module(), 1), (program.module(), 5),
+                       (compiled, 5)):
         maps = maps_with_peaks(batch, seed=batch)
-        want = decoder(maps)
-        for got in (program.module()(maps), compiled(maps)):
-            for a, b in zip(got, want):
-                torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+        for got, want in zip(run(maps), decoder(maps)):
+            torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
 # ---- whole networks
@@ -132,31 +131,35 @@ def data(tmp_path_factory):
     return root
 
 
-def trained():
-    """The repository's network: its config, and a DARK one, and weights."""
-    sys.path.insert(0, str(ROOT / 'tools'))
-    try:
-        import demo
-    finally:
-        sys.path.pop(0)
-    return str(demo.CONFIG), str(demo.CHECKPOINT)
+STOCK = str(FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py')
+CHECKPOINT = str(FIGURES / 'td-hm_res18-thin_figures-128x96.pth')
+
+
+def run_tool(name, *args):
+    """``main`` of a tool, in this process: imports take longer than it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / 'tools'))
+        patch.setattr(sys, 'argv', [name, *map(str, args)])
+        importlib.import_module(name).main()
 
 
 class Case:
     """A model, its file, and both on the same crops."""
 
-    def __init__(self, data, path, flip_test, codec=None, **kwargs):
+    def __init__(self, data, path, flip_test, by_tool=False, **kwargs):
         from mmpose.apis import init_model
         from mmpose.registry import DATASETS
 
         from mmpose_dark.config import load_config
         from mmpose_dark.deploy import PoseNetwork, export_onnx
-        config, checkpoint = trained()
-        cfg = darkify(load_config(config), head=True)
+        cfg = darkify(load_config(STOCK), head=True)
         cfg.model.test_cfg.flip_test = flip_test
-        self.model = init_model(cfg, checkpoint, 'cpu')
+        self.model = init_model(cfg, CHECKPOINT, 'cpu')
         self.path = path
-        export_onnx(PoseNetwork(self.model, flip_test, **kwargs), path)
+        if by_tool:
+            run_tool('export_onnx', STOCK, CHECKPOINT, path, '--flip-test')
+        else:
+            export_onnx(PoseNetwork(self.model, flip_test, **kwargs), path)
         dataset = DATASETS.build(dict(
             cfg.test_dataloader.dataset, data_root=str(data),
             ann_file='val/person_keypoints.json',
@@ -193,8 +196,10 @@ def single(data, tmp_path_factory):
 
 @pytest.fixture(scope='module')
 def flipped(data, tmp_path_factory):
+    """A stock config, exported from the command line."""
     pytest.importorskip('onnxscript')
-    return Case(data, tmp_path_factory.mktemp('flip') / 'pose.onnx', True)
+    folder = tmp_path_factory.mktemp('flip') / 'new folder'
+    return Case(data, folder / 'pose.onnx', True, by_tool=True)
 
 
 @pytest.mark.slow
@@ -310,27 +315,13 @@ def test_runtime_finds_what_mmpose_finds(single, data):
 
 
 @pytest.mark.slow
-def test_tools(data, tmp_path):
-    """A stock config, exported and tested from the command line."""
-    pytest.importorskip('onnxscript')
-    stock = FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'
-    out = tmp_path / 'new folder' / 'pose.onnx'
-    _, checkpoint = trained()
-
-    def run(tool, *args):
-        done = subprocess.run(
-            [sys.executable, str(ROOT / 'tools' / tool), str(stock),
-             *map(str, args)], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
-
-    said = run('export_onnx.py', checkpoint, out, '--flip-test')
-    assert 'MSRAHeatmap' in said and 'opset 18' in said and out.is_file()
-    said = run('test_onnx.py', out, checkpoint, '--cfg-options',
-               f'test_dataloader.dataset.data_root={data}',
-               'test_dataloader.num_workers=0',
-               'test_dataloader.persistent_workers=False',
-               f'test_evaluator.ann_file={data}/val/person_keypoints.json')
+def test_test_onnx(flipped, data, capsys):
+    run_tool('test_onnx', STOCK, flipped.path, CHECKPOINT, '--cfg-options',
+             f'test_dataloader.dataset.data_root={data}',
+             'test_dataloader.num_workers=0',
+             'test_dataloader.persistent_workers=False',
+             f'test_evaluator.ann_file={data}/val/person_keypoints.json')
+    said = capsys.readouterr().out
     rows = (line.replace('│', ' ').split() for line in said.splitlines())
     (_, *aps), = (row for row in rows
                   if row[:1] == ['coco/AP'] and len(row) == 3)
@@ -343,13 +334,9 @@ def test_tools(data, tmp_path):
 def test_benchmark(tmp_path):
     """One round of the tool that writes the table in docs/deploy.md."""
     pytest.importorskip('onnxscript')
-    stock = FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'
     out = tmp_path / 'times.json'
-    done = subprocess.run(
-        [sys.executable, str(ROOT / 'tools/benchmark_onnx.py'), str(stock),
-         '--batch', '2', '--rounds', '1', '--out', str(out)],
-        capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+    run_tool('benchmark_onnx', STOCK, '--batch', 2, '--rounds', 1,
+             '--out', out)
     rows = json.loads(out.read_text())['rows']
     assert [row['part'] for row in rows] == ['network', 'decoding']
     assert all(row['ratio'] == pytest.approx(
@@ -380,8 +367,7 @@ def test_mmdeploy_writes_sdk_files():
 
     from mmpose_dark.sdk import register
     register()
-    cfg = darkify(str(
-        FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'))
+    cfg = darkify(STOCK)
     deploy = Config(dict(
         codebase_config=dict(type='mmpose', task='PoseDetection'),
         onnx_config=dict(input_shape=[96, 128]),
@@ -390,7 +376,6 @@ def test_mmdeploy_writes_sdk_files():
     told = task.get_postprocess()
     assert told['type'] == 'TopdownHeatmapSimpleHeadDecode'
     assert told['params']['post_process'] == 'unbiased'
-    stock = Config.fromfile(str(
-        FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'))
+    stock = Config.fromfile(STOCK)
     told = build_task_processor(stock, deploy, 'cpu').get_postprocess()
     assert told['params']['post_process'] == 'default'

@@ -142,11 +142,14 @@ def main():
         got = np.array([got[person] for person in want])
         want = np.array(list(want.values()))
         apart = np.linalg.norm(got[..., :2] - want[..., :2], axis=-1)
-        sure = apart[want[..., 2] > SURE]
+        score = want[..., 2]
+        far = apart > FAR
         print(f'Keypoints differ by {np.median(apart):.6f} input px in the '
-              f'median, {apart.max():.5f} at most, {sure.max(initial=0):.5f} '
-              f'where the score is above {SURE}; '
-              f'{(apart > FAR).sum()} of {apart.size} by more than {FAR}.')
+              f'median, {apart.max():.5f} at most, '
+              f'{apart[score > SURE].max(initial=0):.5f} where the score is '
+              f'above {SURE}; {far.sum()} of {far.size} by more than {FAR}' +
+              (f', whose scores are {score[far].max():.2f} at most.'
+               if far.any() else '.'))
 
 
 if __name__ == '__main__':
