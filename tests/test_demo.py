@@ -163,7 +163,7 @@ def test_stock_reading_is_that_of_the_stock_codec(data):
     from mmpose.apis import inference_topdown, init_model  # isort: skip
     image = cv2.imread(str(sorted((data / 'images').iterdir())[1]))
     stock_cfg = load_config(str(
-        demo.FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'))
+        demo.FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'))
     dark_cfg = darkify(stock_cfg, head=True)
     stock = init_model(stock_cfg, str(demo.CHECKPOINT), 'cpu')
     dark = init_model(dark_cfg, str(demo.CHECKPOINT), 'cpu')

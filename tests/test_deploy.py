@@ -131,7 +131,7 @@ def data(tmp_path_factory):
     return root
 
 
-STOCK = str(FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py')
+STOCK = str(FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
 CHECKPOINT = str(FIGURES / 'td-hm_res18-thin_figures-128x96.pth')
 
 

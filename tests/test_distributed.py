@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 DARK = (ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures/'
-        'td-hm_res18-thin_dark-1xb64-12e_figures-128x96.py')
+        'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py')
 
 #: One stage of the backbone without statistics over the batch, which two
 #: processes would not share; SGD, which unlike Adam is linear in the gradient.

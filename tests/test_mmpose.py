@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures'
-STOCK = FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'
-DARK = FIGURES / 'td-hm_res18-thin_dark-1xb64-12e_figures-128x96.py'
+STOCK = FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'
+DARK = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
 
 
 @pytest.fixture(scope='module')
@@ -131,9 +131,10 @@ def test_targets_reach_the_head(data):
     assert heatmaps.shape == (17, 32, 24) and 0.5 < heatmaps.max() < 1
 
 
-def test_shipped_network_loads_and_predicts(data):
+@pytest.mark.parametrize('network', ['res18-thin', 'res18-thin_dark'])
+def test_shipped_network_loads_and_predicts(data, network):
     from mmengine.runner import load_checkpoint
-    path = FIGURES / 'td-hm_res18-thin_figures-128x96.pth'
+    path = FIGURES / f'td-hm_{network}_figures-128x96.pth'
     assert path.stat().st_size < 4 * 2**20
     init_default_scope('mmpose')
     medians = []

@@ -148,7 +148,7 @@ def test_compare_decoders_agrees_with_the_test_loop(
                'test_dataloader.num_workers=0',
                'test_dataloader.persistent_workers=False']
     network = FIGURES / 'td-hm_res18-thin_figures-128x96.pth'
-    config = FIGURES / 'td-hm_res18-thin_dark-1xb64-12e_figures-128x96.py'
+    config = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
     saved = tmp_path / 'maps.npz'
 
     def compare(*args):

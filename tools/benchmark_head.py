@@ -21,7 +21,7 @@ import numpy as np
 
 CONFIG = (Path(__file__).resolve().parents[1] /
           'configs/body_2d_keypoint/topdown_heatmap/figures/'
-          'td-hm_res18-thin_1xb64-12e_figures-128x96.py')
+          'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
 #: keypoints, input size, heatmap size, sigma
 SHAPES = ((17, (192, 256), (48, 64), 2), (133, (288, 384), (72, 96), 3))
 STOCK, OURS = 'MMPose', 'mmpose_dark'

@@ -20,7 +20,7 @@ COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 FIGURES = (Path(__file__).resolve().parents[1] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')
 #: with random weights: the time does not depend on them
-CONFIGS = (str(FIGURES / 'td-hm_res18-thin_1xb64-12e_figures-128x96.py'),
+CONFIGS = (str(FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'),
            COCO + 'td-hm_res50_8xb64-210e_coco-256x192.py')
 
 

@@ -31,8 +31,8 @@ from mmpose.structures import merge_data_samples  # isort: skip
 FIGURES = (Path(__file__).resolve().parents[1] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')
 #: the network that comes with the repository
-CONFIG = FIGURES / 'td-hm_res18-thin_dark-1xb64-12e_figures-128x96.py'
-CHECKPOINT = FIGURES / 'td-hm_res18-thin_figures-128x96.pth'
+CONFIG = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
+CHECKPOINT = FIGURES / 'td-hm_res18-thin_dark_figures-128x96.pth'
 
 #: what --compare enlarges a picture to, by a whole number; px
 COMPARE_SIZE = 1600

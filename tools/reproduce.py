@@ -28,7 +28,7 @@ from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 BASE = (ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures' /
-        'td-hm_res18-thin_1xb64-12e_figures-128x96.py')
+        'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
 #: input size (w, h) -> sigma: down with the size, as the paper's 1, 2, 3
 SIZES = {(96, 128): 1, (72, 96): .85, (48, 64): .7}
 MAIN = 'SimpleBaseline', (96, 128)
@@ -76,13 +76,15 @@ def config(run, args):
         type='mmpose_dark.DarkHeatmap', input_size=run.size,
         heatmap_size=(w // 4, h // 4), sigma=SIZES[run.size],
         unbiased=run.encoding == 'unbiased')
-    backbone, head = NETWORKS[run.network]
     cfg = Config.fromfile(BASE)
+    if run.network in NETWORKS:
+        cfg.model.backbone, head = NETWORKS[run.network]
+        cfg.model.head = dict(head, out_channels=17, loss=cfg.model.head.loss)
+    else:
+        cfg.model.head.type = 'mmpose_dark.DarkHeatmapHead'
+    cfg.model.head.decoder = codec
     data = args.out / 'data'
     cfg.custom_imports = dict(imports=['reproduce_networks'])
-    cfg.model.backbone = backbone
-    cfg.model.head = dict(head, out_channels=17, decoder=codec,
-                          loss=cfg.model.head.loss)
     for entry, name in entries(cfg._cfg_dict):
         if name == 'GenerateTarget':
             entry.update(type='mmpose_dark.GenerateDarkTarget', encoder=codec)

@@ -40,15 +40,9 @@ def _hrnet(width):
     return dict(type='HRNet', in_channels=3, extra=extra)
 
 
-#: name -> (backbone, what its head has beside loss and codec)
+#: name -> (backbone, head without loss and codec); a thin SimpleBaseline is in
+#: the config of the figures already
 NETWORKS = {
-    # Stride 8 and one deconvolution: also fits inputs of 72 px.
-    'SimpleBaseline': (
-        dict(type='ResNet', depth=18, stem_channels=16, base_channels=16,
-             num_stages=3, strides=(1, 2, 1), dilations=(1, 1, 2),
-             out_indices=(2, )),
-        dict(type='mmpose_dark.DarkHeatmapHead', in_channels=64,
-             deconv_out_channels=(48, ), deconv_kernel_sizes=(4, ))),
     'HRNet': (
         _hrnet(16),
         dict(type='mmpose_dark.DarkHeatmapHead', in_channels=16,

@@ -1,4 +1,4 @@
-_base_ = ['td-hm_res18-thin_1xb64-12e_figures-128x96.py']
+_base_ = ['td-hm_res18-thin_1xb64-8e_figures-128x96.py']
 
 codec = dict(
     type='mmpose_dark.DarkHeatmap',
