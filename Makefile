@@ -30,8 +30,7 @@ lint: setup
 	$(python) -m ruff check
 
 clean:
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis demo_out \
-		bench_out reproduce_out
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis demo_out
 	find mmpose_dark configs tools tests -name __pycache__ -exec rm -rf {} +
 
 .PHONY: help setup demo test bench reproduce lint clean
