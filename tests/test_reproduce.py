@@ -207,5 +207,10 @@ def test_tables_give_mean_spread_and_the_papers_figure(tools, tmp_path):
                   for merge in tools[1].MERGES
                   for name in tools[1].decoders(1)])))
     table = tools[2].write_report(tmp_path)
-    assert '| standard shift | 45.0 ± 7.1 |' in table
-    assert '| 2 | 66.9 |' in table
+    row = next(line for line in table.splitlines()
+               if line.startswith('| standard shift'))
+    assert row.startswith('| standard shift | 45.0 ± 7.1 |')
+    # Of the same seed, the two rows have the same AP.
+    assert row.endswith('| 2.00 | +0.0 ± 0.0 | 66.9 |')
+    lines = (tmp_path / 'tables.csv').read_text().splitlines()
+    assert '1,standard shift,2,AP,45.0,7.07,66.9' in lines

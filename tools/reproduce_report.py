@@ -100,42 +100,63 @@ def said(figures):
     return f'{figures.mean():.1f} ± {figures.std(ddof=1):.1f}'
 
 
+def gain(points, base):
+    """Mean and spread of the gain in AP, seed by seed."""
+    if base is None or len(points) != len(base):
+        return ''
+    gains = points - base
+    return f'{gains.mean():+.1f}' + (
+        f' ± {gains.std(ddof=1):.1f}' if len(gains) > 1 else '')
+
+
+def table(number, title, rows, found):
+    """One table in Markdown and its lines for CSV; None, [] without rows."""
+    heads = PCKH if number == '5' else OKS
+    body, lines, base = [], [], None
+    with_paper = any(key[0] == number for key in PAPER)
+    for name, network, size, encoding, decoder, *merge in rows:
+        scores = found.get((network, size, encoding))
+        if not scores:
+            continue
+        metrics, median = values(scores, decoder, heads, *merge)
+        first = base is None or name.endswith('baseline')
+        cells = [name, *map(said, metrics.T), f'{median.mean():.2f}',
+                 '' if first else gain(metrics[:, 0], base)]
+        if first:
+            base = metrics[:, 0]
+        paper = PAPER.get((number, name), '')
+        body.append(cells + [f'{paper}'] * with_paper)
+        for i, (metric, column) in enumerate(zip(heads.values(), metrics.T)):
+            lines.append([
+                number, name, len(column), metric, round(column.mean(), 2),
+                round(column.std(ddof=1), 2) if len(column) > 1 else '',
+                '' if i else paper])
+    if not body:
+        return None, []
+    columns = ['', *heads.values(), 'median error, input px',
+               f'gain in {next(iter(heads.values()))}',
+               *["the paper's AP"] * with_paper]
+    ruler = ['---'] + ['--:'] * (len(columns) - 1)
+    text = '\n'.join('| ' + ' | '.join(row) + ' |'
+                     for row in (columns, ruler, *body))
+    return f'**Table {number}.** {title}\n\n{text}', lines
+
+
 def write_report(folder):
     """Write tables.md and tables.csv.
 
     Returns:
         str: The tables in Markdown; rows whose trainings are not finished
-        are left out.
+        are left out. Mean and standard deviation over the seeds; gains, over
+        the first row or the baseline above, are taken seed by seed.
     """
     found = load(folder)
     parts, lines = [], [['table', 'row', 'seeds', 'metric', 'mean', 'std',
                          'paper']]
     for number, (title, rows) in TABLES.items():
-        heads = PCKH if number == '5' else OKS
-        body = []
-        for name, network, size, encoding, decoder, *merge in rows:
-            scores = found.get((network, size, encoding))
-            if not scores:
-                continue
-            metrics, median = values(
-                scores, decoder, heads, *merge)
-            paper = PAPER.get((number, name))
-            body.append(
-                f'| {name} | ' + ' | '.join(map(said, metrics.T)) +
-                f' | {median.mean():.2f} | {len(scores)} | '
-                f'{"" if paper is None else paper} |')
-            for metric, column in zip(heads.values(), metrics.T):
-                lines.append([
-                    number, name, len(column), metric,
-                    round(column.mean(), 2),
-                    round(column.std(ddof=1), 2) if len(column) > 1 else '',
-                    paper if metric == 'AP' and paper else ''])
-        if body:
-            parts.append('\n'.join([
-                f'**Table {number}.** {title}', '',
-                '| | ' + ' | '.join(heads.values()) +
-                ' | median error, input px | seeds | AP, the paper\'s |',
-                '|---|' + '--:|' * (len(heads) + 3), *body]))
+        text, new = table(number, title, rows, found)
+        parts += [text] * bool(new)
+        lines += new
     text = '\n\n'.join(parts)
     (Path(folder) / 'tables.md').write_text(text + '\n')
     with (Path(folder) / 'tables.csv').open('w', newline='') as file:
