@@ -133,7 +133,7 @@ def phases(plt, biased, unbiased):
             (biased, dict(decoding='shift'), 'standard shift, biased'),
             (unbiased, {}, 'DARK, unbiased'))):
         points = kept.decode(kept.heatmaps, **options)[0] / stride
-        axis.hist((points[kept.truth()[1]] % 1).ravel(), 40, (0, 1),
+        axis.hist((points[kept.truth()[1]] % 1).ravel(), 40, range=(0, 1),
                   density=True)
         axis.set(title=title, xlabel='fraction of a heatmap px')
     axes[0].set(ylabel='density')
