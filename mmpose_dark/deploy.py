@@ -15,6 +15,8 @@ from .megvii import DarkMegviiHeatmap
 from .model import apply_dark
 from .version import __version__
 
+from mmcv.cnn import fuse_conv_bn  # isort: skip
+
 #: ONNX operators of this set are known to ONNX Runtime, OpenVINO and TensorRT
 OPSET = 18
 
@@ -176,6 +178,10 @@ class PoseNetwork(nn.Module):
         self.flip_indices = self.model.dataset_meta['flip_indices']
         self.flip_shift = self._flip_shift()
         self.dtype = torch.float16 if half else torch.float32
+        if half:
+            # What is rounded once is half as far off in the end.
+            self.model = _with_norms_folded(
+                self.model, self.decoder.codec.input_size)
         self.model.to(self.dtype)
 
     def _flip_shift(self):
@@ -208,6 +214,30 @@ class PoseNetwork(nn.Module):
                 pairs[1], self.flip_indices, shift=self.flip_shift)
             heatmaps = (pairs[0] + flipped) * 0.5
         return self.decoder(heatmaps)
+
+
+def _with_norms_folded(model, input_size):
+    """The model with batch norms folded into the convolutions before them.
+
+    mmcv takes a module's layers for run in the order in which they are listed.
+    Where that does not hold, the model is returned as it is.
+    """
+    width, height = input_size
+    weight = next(model.parameters())
+    probe = torch.randn(1, 3, height, width,
+                        generator=torch.Generator().manual_seed(0)).to(weight)
+    folded = copy.deepcopy(model)
+    with torch.no_grad():
+        want = model._forward(probe)
+        try:
+            got = fuse_conv_bn(folded)._forward(probe)
+        except RuntimeError:  # sizes of layers that do not belong together
+            return model
+    if not isinstance(want, (list, tuple)):
+        want, got = [want], [got]
+    same = all(torch.allclose(a, b, rtol=0., atol=1e-3 * float(abs(a).max()))
+               for a, b in zip(want, got))
+    return folded if same else model
 
 
 def export_onnx(network, path):

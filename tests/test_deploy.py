@@ -261,6 +261,42 @@ def test_float16(data, tmp_path):
 
 
 @pytest.mark.slow
+def test_batch_norms_are_folded_where_they_belong(single):
+    """A norm listed after another convolution's is left alone."""
+    from torch.nn import BatchNorm2d
+
+    from mmpose_dark.deploy import _with_norms_folded
+
+    def norms(model):
+        return sum(isinstance(m, BatchNorm2d) for m in model.modules())
+
+    model = single.model
+    inputs = torch.from_numpy(single.inputs[:2])
+    assert norms(model) > 10
+    folded = _with_norms_folded(model, (96, 128))
+    assert norms(folded) < norms(model) / 2
+    with torch.no_grad():
+        torch.testing.assert_close(
+            folded._forward(inputs), model._forward(inputs), rtol=0, atol=1e-4)
+
+    class Crossed(torch.nn.Module):
+        """The norm runs first and is listed last."""
+
+        def __init__(self, between):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(3, between, 1)
+            self.norm = torch.nn.BatchNorm2d(3)
+            torch.nn.init.constant_(self.norm.bias, 1.)
+
+        def _forward(self, inputs):
+            return self.conv(self.norm(inputs))
+
+    for between in (3, 5):
+        crossed = Crossed(between).eval()
+        assert _with_norms_folded(crossed, (8, 8)) is crossed
+
+
+@pytest.mark.slow
 def test_the_file_is_whole_and_says_what_it_is(single, flipped):
     onnx = pytest.importorskip('onnx')
     for case in (single, flipped):

@@ -9,12 +9,17 @@ is timed too: the exported DarkDecoder against the codec, on the same heatmaps.
 """
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
+# The stock codec's products are too small for threads; OpenBLAS's would go on
+# spinning through the next contestant's turn.
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
+
+import numpy as np  # noqa: E402
 
 COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 FIGURES = (Path(__file__).resolve().parents[1] /
