@@ -187,7 +187,7 @@ def test_a_training_from_figures_to_table(data, tmp_path, tools):
     assert (folder / 'weights.pth').is_file()
     assert not list(folder.glob('epoch_*'))
     table = tools[2].write_report(out)
-    assert '64x48, DARK' in table and '128x96' not in table
+    assert '64x48, DARK' in table and '128x96, DARK' not in table
     assert (out / 'tables.md').read_text().strip() == table
     assert (out / 'tables.csv').read_text().startswith('table,row,seeds')
 
@@ -214,3 +214,7 @@ def test_tables_give_mean_spread_and_the_papers_figure(tools, tmp_path):
     assert row.endswith('| 2.00 | +0.0 ± 0.0 | 66.9 |')
     lines = (tmp_path / 'tables.csv').read_text().splitlines()
     assert '1,standard shift,2,AP,45.0,7.07,66.9' in lines
+    # Each of the paper's figures stands beside a row of the table.
+    for number, published in tools[2].PAPER.items():
+        assert set(published) <= {row[0] for row in
+                                  tools[2].TABLES[number][1]}

@@ -108,28 +108,26 @@ def main():
         parser.error('--heatmaps needs --ann')
 
     import kept_heatmaps
-    from mmengine.config import Config
-    from mmpose.utils import register_all_modules
     from tqdm import tqdm
+
+    from mmpose_dark import DarkHeatmap  # noqa: F401  before MMPose
+    from mmengine.config import Config  # isort: skip
+    from mmpose.utils import register_all_modules  # isort: skip
     logging.captureWarnings(True)
+    register_all_modules()
     if args.heatmaps:
-        from mmpose_dark import DarkHeatmap  # noqa: F401  before MMPose
-        register_all_modules()
         kept = kept_heatmaps.load(args.heatmaps, args.ann, args.sigma)
         metric = kept_heatmaps.coco_metric(
             args.ann, dict(CLASSES=['person'], sigmas=kept.sigmas,
                            num_keypoints=len(kept.sigmas)))
     else:
-        from mmpose_dark import DarkHeatmap  # noqa: F401
-        register_all_modules()
         cfg = Config.fromfile(args.config)
         cfg.merge_from_dict(args.cfg_options)
         runner = kept_heatmaps.build_runner(cfg, args.checkpoint,
                                             args.work_dir)
         kept = kept_heatmaps.predict(
             runner, partial(tqdm, desc='network', unit='batch'))
-        metrics = runner.test_evaluator.metrics
-        metric = metrics[0]
+        metric = runner.test_evaluator.metrics[0]
     if args.save:
         kept.save(args.save)
     rows = compare(kept, metric, args.merge,

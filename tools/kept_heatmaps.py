@@ -139,9 +139,15 @@ class KeptHeatmaps:
 
     def save(self, path):
         """Write heatmaps as ``--heatmaps`` reads them; the samples in JSON."""
+
+        def packed(maps):
+            if abs(maps).max() >= 8:  # int16 of value * 4096 ends here
+                return maps
+            return np.rint(maps * 4096).astype(np.int16)
+
         np.savez_compressed(
-            path, heatmaps=np.rint(self.heatmaps * 4096).astype(np.int16),
-            heatmaps_flip=np.rint(self.flipped * 4096).astype(np.int16),
+            path, heatmaps=packed(self.heatmaps),
+            heatmaps_flip=packed(self.flipped),
             input_center=[s['input_center'] for s in self.samples],
             input_scale=[s['input_scale'] for s in self.samples],
             ann_id=[s['raw_ann_info']['id'] for s in self.samples])
