@@ -154,11 +154,20 @@ class KeptHeatmaps:
 
 
 def build_runner(cfg, checkpoint, work_dir):
-    """A Runner of which only the test half is built."""
+    """A Runner of which only the test half is built, its weights loaded.
+
+    The data to train on need not exist.
+
+    Args:
+        cfg (Config): Of any top-down model.
+        checkpoint (str | Path, optional): ``None`` leaves random weights.
+        work_dir (str | Path): For logs.
+    """
     from mmengine.runner import Runner
     cfg = copy.deepcopy(cfg)
     cfg.work_dir = str(work_dir)
-    cfg.load_from, cfg.resume = str(checkpoint), False
+    cfg.load_from = None if checkpoint is None else str(checkpoint)
+    cfg.resume = False
     cfg.log_level = 'WARNING'
     for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
                  'val_dataloader', 'val_cfg', 'val_evaluator',

@@ -12,6 +12,7 @@ import io
 import tempfile
 
 import numpy as np
+from kept_heatmaps import build_runner
 from mmengine.config import DictAction
 from rich.console import Console
 from rich.table import Table
@@ -19,7 +20,6 @@ from rich.table import Table
 from mmpose_dark.config import load_config
 from mmpose_dark.runtime import PoseRuntime
 
-from mmengine.runner import Runner  # isort: skip
 from mmengine.structures import InstanceData  # isort: skip
 
 EXPORTED = 'exported'
@@ -27,20 +27,6 @@ EXPORTED = 'exported'
 SURE = 0.3
 #: what float16 may differ by; px
 FAR = 0.05
-
-
-def make_runner(cfg, checkpoint, flip_test, work_dir):
-    """MMPose's Runner, for the test loop only."""
-    cfg.update(work_dir=work_dir, load_from=checkpoint, resume=False,
-               log_level='WARNING')
-    cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {},
-                              flip_test=flip_test)
-    # The data to train on need not exist.
-    for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
-                 'val_dataloader', 'val_cfg', 'val_evaluator',
-                 'param_scheduler'):
-        cfg[name] = None
-    return Runner.from_cfg(cfg)
 
 
 def openvino_infer(path):
@@ -117,9 +103,11 @@ def main():
     flip_test = pose.metadata['flip_test']
     cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options)
+    cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {},
+                              flip_test=flip_test)
     columns = {}
     with tempfile.TemporaryDirectory() as work_dir:
-        runner = make_runner(cfg, args.checkpoint, flip_test, work_dir)
+        runner = build_runner(cfg, args.checkpoint, work_dir)
         model = runner.model
         own = model.predict
         if args.checkpoint:
