@@ -12,7 +12,7 @@ def where_they_are(heatmaps):
     if heatmaps.device.type != 'cpu':
         return heatmaps
     # numpy's code may skip work where the data allows, and has no bfloat16.
-    if heatmaps.dtype.itemsize < 4:
+    if heatmaps.element_size() < 4:
         heatmaps = heatmaps.float()
     return heatmaps.numpy()
 

@@ -156,8 +156,8 @@ class PoseNetwork(nn.Module):
             in float32 all the same. Defaults to ``False``
 
     Raises:
-        ValueError: A model without top-down heatmaps, or of a codec that DARK
-            cannot read.
+        ValueError: A model without top-down heatmaps, of a codec that DARK
+            cannot read, or without what the flip test has to know.
     """
 
     def __init__(self,
@@ -172,10 +172,12 @@ class PoseNetwork(nn.Module):
         if not isinstance(getattr(self.model.head, 'decoder', None),
                           DarkHeatmap):
             apply_dark(self.model)
-        self.decoder = DarkDecoder.from_codec(self.model.head.decoder,
-                                              return_covariance)
+        self.decoder = DarkDecoder.from_codec(
+            self.model.head.decoder,
+            return_covariance).to(next(self.model.parameters()).device)
         self.flip_test = flip_test
-        self.flip_indices = self.model.dataset_meta['flip_indices']
+        self.flip_indices = _attribute(self.model, 'dataset_meta')[
+            'flip_indices'] if flip_test else None
         self.flip_shift = self._flip_shift()
         self.dtype = torch.float16 if half else torch.float32
         if half:
@@ -216,6 +218,13 @@ class PoseNetwork(nn.Module):
         return self.decoder(heatmaps)
 
 
+def _attribute(model, name):
+    if not hasattr(model, name):
+        raise ValueError(f'model must have {name}, as mmpose.apis.init_model '
+                         f'gives it, got a {type(model).__name__} without')
+    return getattr(model, name)
+
+
 def _with_norms_folded(model, input_size):
     """The model with batch norms folded into the convolutions before them.
 
@@ -253,13 +262,17 @@ def export_onnx(network, path):
 
     Raises:
         ImportError: onnx or onnxscript is not installed.
+        ValueError: As of :func:`metadata`.
     """
     network.eval()
     width, height = network.decoder.codec.input_size
+    example = torch.zeros(2, 3, height, width,
+                          device=network.decoder.factor.device)
+    described = metadata(network)  # complains before the work is done
     outputs = ['keypoints', 'scores', 'covariances']
     with torch.no_grad():
         program = torch.onnx.export(
-            network, (torch.zeros(2, 3, height, width), ),
+            network, (example, ),
             dynamo=True,
             opset_version=OPSET,
             input_names=['inputs'],
@@ -267,7 +280,7 @@ def export_onnx(network, path):
             dynamic_shapes=dict(inputs={0: torch.export.Dim('batch', min=1)}),
             verbose=False)
     program.model.metadata_props.update(
-        {key: json.dumps(value) for key, value in metadata(network).items()})
+        {key: json.dumps(value) for key, value in described.items()})
     program.save(str(path), external_data=False)
 
 
@@ -284,11 +297,11 @@ def metadata(network):
         ``codec``, ``flip_test``, ``half`` and ``mmpose_dark``, the version.
 
     Raises:
-        ValueError: A test pipeline without the crop of top-down models, or
-            no normalisation.
+        ValueError: A model without its config, a test pipeline without the
+            crop of top-down models, or no normalisation.
     """
     model, codec = network.model, network.decoder.codec
-    pipeline = model.cfg.test_dataloader.dataset.pipeline
+    pipeline = _attribute(model, 'cfg').test_dataloader.dataset.pipeline
     steps = {name: entry for entry, name in entries(pipeline)}
     if not {'GetBBoxCenterScale', 'TopdownAffine'} <= set(steps):
         raise ValueError(
@@ -298,9 +311,8 @@ def metadata(network):
     if not getattr(norm, '_enable_normalize', False):
         raise ValueError('the data_preprocessor of the config must have mean '
                          f'and std, got a {type(norm).__name__} without')
-    meta = model.dataset_meta
+    meta = _attribute(model, 'dataset_meta')
     names = meta['keypoint_id2name']
-    options = inspect.signature(DarkHeatmap).parameters
     return dict(
         input_size=list(codec.input_size),
         padding=steps['GetBBoxCenterScale'].get('padding', 1.25),
@@ -310,8 +322,23 @@ def metadata(network):
         bgr_to_rgb=bool(norm._channel_conversion),
         keypoint_names=[names[i] for i in range(len(names))],
         skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
-        codec=dict(type=type(codec).__name__,
-                   **{name: getattr(codec, name) for name in options}),
+        codec=codec_config(codec),
         flip_test=network.flip_test,
         half=network.dtype == torch.float16,
         mmpose_dark=__version__)
+
+
+def codec_config(codec):
+    """The config that builds a :class:`DarkHeatmap`, of either kind.
+
+    Args:
+        codec (DarkHeatmap): The codec
+
+    Returns:
+        dict: ``type`` and all arguments.
+    """
+    names = set(inspect.signature(DarkHeatmap).parameters)
+    if isinstance(codec, DarkMegviiHeatmap):
+        names = names - {'sigma', 'use_udp'} | {'kernel_size'}
+    return dict(type=type(codec).__name__,
+                **{name: getattr(codec, name) for name in sorted(names)})

@@ -9,6 +9,7 @@ Symbols: N boxes, K keypoints, (w, h) input size in px.
 """
 import json
 import math
+import numbers
 
 import cv2
 import numpy as np
@@ -29,7 +30,8 @@ class PoseRuntime:
             :func:`mmpose_dark.deploy.metadata`
 
     Raises:
-        ValueError: A file of another tool.
+        ValueError: A file of another tool, or a batch size that makes no
+            sense.
 
     Example:
         >>> pose = PoseRuntime('pose.onnx')  # doctest: +SKIP
@@ -46,8 +48,11 @@ class PoseRuntime:
         if 'mmpose_dark' not in found:
             raise ValueError(f'{path} was not written by tools/export_onnx.py '
                              'of mmpose_dark: it does not say how to crop')
-        self.metadata = {key: json.loads(value)
-                         for key, value in found.items()}
+        if (not isinstance(batch_size, numbers.Integral)
+                or isinstance(batch_size, bool) or batch_size < 1):
+            raise ValueError(
+                f'batch_size must be a positive integer, got {batch_size!r}')
+        self.metadata = {key: _read(value) for key, value in found.items()}
         self.batch_size = batch_size
 
     def __call__(self, image, boxes=None):
@@ -170,8 +175,16 @@ def normalise(crops, mean, std, bgr_to_rgb=True):
     return batch
 
 
+def _read(value):
+    """JSON; what another tool has added to a file may be plain text."""
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
 def check_boxes(boxes):
-    """Return boxes as an array (N, 4) of finite numbers with a positive area.
+    """Return boxes as floats (N, 4), finite and with a positive area.
 
     Raises:
         ValueError: Anything else.
@@ -182,6 +195,8 @@ def check_boxes(boxes):
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in 'fiu':
         raise ValueError('boxes must be (left, top, right, bottom) in shape '
                          f'(N, 4), got shape {boxes.shape}, {boxes.dtype}')
+    if boxes.dtype.kind != 'f':  # sums of small integers would wrap
+        boxes = boxes.astype(np.float64)
     wrong = ~(np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1))
     if wrong.any():
         raise ValueError(

@@ -51,17 +51,18 @@ def codec_params(codec):
         ValueError: A decoding that the SDK does not have.
     """
     decoding = codec.get('decoding', 'dark')
-    if decoding == 'shift':
-        return dict(post_process='default',
-                    use_udp=codec.get('use_udp', False))
-    if decoding != 'dark' or not codec.get('modulation', True):
+    use_udp = codec.get('use_udp', False)
+    modulation = codec.get('modulation', True)
+    if decoding == 'shift' and not use_udp:
+        return dict(post_process='default', use_udp=False)
+    if decoding != 'dark' or not modulation:
         raise ValueError(
-            "the SDK has decoding='dark' with modulation and "
-            f"decoding='shift', got decoding={decoding!r}, "
-            f'modulation={codec.get("modulation", True)}')
+            "the SDK has decoding='dark' with modulation and, without "
+            f"use_udp, decoding='shift', got decoding={decoding!r}, "
+            f'modulation={modulation}, use_udp={use_udp}')
     size = check_blur_kernel_size(codec.get('blur_kernel_size'))
     if size is None:
         # The odd size whose OpenCV kernel is closest to that of sigma.
         size = 2 * max(1, round((codec['sigma'] - 0.8) / 0.3 + 1)) + 1
     return dict(post_process='unbiased', modulate_kernel=size,
-                use_udp=codec.get('use_udp', False))
+                use_udp=use_udp)

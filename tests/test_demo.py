@@ -222,6 +222,15 @@ def test_bad_arguments_are_told(run, data, tmp_path, capsys):
         assert said in capsys.readouterr().err
 
 
+def test_kind_of_a_file():
+    """By its name, whatever types of files the host knows."""
+    for name, kind in (('a/b.JPG', 'image'), ('b.webp', 'image'),
+                       ('c.mkv', 'video'), ('d.json', None), ('e', None),
+                       ('f.svg', None)):
+        assert demo_files.kind_of(name) == kind
+    assert set(demo_files.WRITABLE) <= set(demo_files.IMAGES)
+
+
 def test_boxes_are_read_by_name_and_frame(tmp_path):
     path = tmp_path / 'boxes.json'
     path.write_text(json.dumps(dict(

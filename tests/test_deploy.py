@@ -1,4 +1,5 @@
 """The decoder as a module, and exported networks beside the models."""
+import copy
 import importlib
 import json
 import sys
@@ -91,6 +92,20 @@ def test_of_megvii():
     want = stacked(codec, maps)
     np.testing.assert_allclose(keypoints, want[0], atol=2e-3)
     np.testing.assert_allclose(scores, want[1], atol=1e-5)
+
+
+def test_codec_config_builds_the_codec_again():
+    from mmpose.registry import KEYPOINT_CODECS
+
+    from mmpose_dark.deploy import codec_config
+    for codec in (DarkHeatmap(**GEOMETRY, peak='raw', blur_kernel_size=5),
+                  DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11,
+                                    decoding='shift')):
+        config = json.loads(json.dumps(codec_config(codec)))
+        again = KEYPOINT_CODECS.build(dict(config))
+        assert type(again) is type(codec)
+        assert codec_config(again) == codec_config(codec)
+        assert again.sigma == codec.sigma
 
 
 def test_bad_arguments_are_named():
@@ -261,6 +276,20 @@ def test_float16(data, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_network_is_where_its_model_is(single):
+    from mmpose_dark.deploy import PoseNetwork, metadata
+    model = copy.deepcopy(single.model).to('meta')
+    network = PoseNetwork(model, flip_test=True)
+    found = network(torch.zeros(2, 3, 128, 96, device='meta'))
+    assert {a.device.type for a in found} == {'meta'}
+    del model.cfg, model.dataset_meta
+    with pytest.raises(ValueError, match='dataset_meta.*init_model'):
+        PoseNetwork(model, flip_test=True)
+    with pytest.raises(ValueError, match='cfg.*init_model'):
+        metadata(PoseNetwork(model))
+
+
+@pytest.mark.slow
 def test_batch_norms_are_folded_where_they_belong(single):
     """A norm listed after another convolution's is left alone."""
     from torch.nn import BatchNorm2d
@@ -360,10 +389,13 @@ def test_test_onnx(flipped, data, capsys):
     said = capsys.readouterr().out
     rows = (line.replace('│', ' ').split() for line in said.splitlines())
     (_, *aps), = (row for row in rows
-                  if row[:1] == ['coco/AP'] and len(row) == 3)
-    aps = [float(ap) for ap in aps]
-    assert len(aps) == 2 and min(aps) > .2
-    assert '24 persons, with flip test' in said and 'at most' in said
+                  if row[:1] == ['coco/AP'] and len(row) == 4)
+    stock, dark, exported = (float(ap) for ap in aps)
+    assert min(stock, dark) > .2 and stock != dark
+    assert exported == pytest.approx(dark, abs=2e-4)
+    assert '24 persons, with flip test' in said
+    apart = float(said.rpartition(' at most')[0].split()[-1])
+    assert apart < .01
 
 
 @pytest.mark.slow
@@ -389,11 +421,51 @@ def test_what_the_sdk_is_told():
                             (dict(sigma=2, blur_kernel_size=7), 7)):
         assert codec_params(options) == dict(
             post_process='unbiased', modulate_kernel=kernel, use_udp=False)
-    assert codec_params(dict(sigma=2, decoding='shift', use_udp=True)) == dict(
-        post_process='default', use_udp=True)
-    for options in (dict(decoding='argmax'), dict(modulation=False)):
+    assert codec_params(dict(sigma=2, decoding='shift')) == dict(
+        post_process='default', use_udp=False)
+    assert codec_params(dict(sigma=2, use_udp=True))['use_udp'] is True
+    # With use_udp the SDK decodes by DARK whatever it is told.
+    for options in (dict(decoding='argmax'), dict(modulation=False),
+                    dict(decoding='shift', use_udp=True)):
         with pytest.raises(ValueError, match='the SDK has'):
             codec_params(dict(sigma=2, **options))
+
+
+def test_register_adds_to_what_mmdeploy_has(monkeypatch):
+    """With a module of the shape of mmdeploy's; the next test has the real."""
+    from types import ModuleType, SimpleNamespace
+
+    from mmengine.config import Config
+    from mmengine.registry import Registry
+
+    from mmpose_dark.sdk import register
+    registry = Registry('mmpose tasks')
+
+    @registry.register_module('PoseDetection')
+    class PoseDetection:
+
+        def __init__(self, model_cfg):
+            self.model_cfg = model_cfg
+
+        def get_postprocess(self):
+            return 'of mmdeploy'
+
+    name = 'mmdeploy.codebase.mmpose.deploy'
+    module = ModuleType(name)
+    module.pose_detection = SimpleNamespace(
+        MMPOSE_TASK=registry, PoseDetection=PoseDetection)
+    monkeypatch.setitem(sys.modules, name, module)
+    for parent in ('mmdeploy', 'mmdeploy.codebase',
+                   'mmdeploy.codebase.mmpose'):
+        monkeypatch.setitem(sys.modules, parent, ModuleType(parent))
+    register()
+    task = registry.get('PoseDetection')
+    stock = Config.fromfile(STOCK)
+    assert task(stock).get_postprocess() == 'of mmdeploy'
+    assert task(darkify(STOCK)).get_postprocess() == dict(
+        type='TopdownHeatmapSimpleHeadDecode',
+        params=dict(stock.model.test_cfg, post_process='unbiased',
+                    modulate_kernel=5, use_udp=False))
 
 
 def test_mmdeploy_writes_sdk_files():

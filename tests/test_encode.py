@@ -1,5 +1,6 @@
 """Encoding against the formula, the stock codec and itself."""
 import math
+from functools import partial
 
 import numpy as np
 import oracle
@@ -59,6 +60,13 @@ def test_invisible_and_lost_joints_are_empty():
     np.testing.assert_array_equal(
         keypoint_weights(points, visible, (24, 32), 2.),
         np.array([1, 0.3, 0, 0, 0], np.float32))
+    for wrong, got in ((visible[:4], r'got \(4,\)'),
+                       (visible.tolist(), 'got list')):
+        for call in (partial(encode_heatmaps, points, (24, 32), 2.,
+                             keypoints_visible=wrong),
+                     partial(keypoint_weights, points, wrong, (24, 32), 2.)):
+            with pytest.raises(ValueError, match=r'visible must be.*' + got):
+                call()
 
 
 @settings(max_examples=60, deadline=None)

@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -132,6 +133,37 @@ def test_file_that_lacks_something_is_refused(tools, data, perfect, tmp_path):
     with pytest.raises(ValueError, match='lacks annotations'):
         kept_heatmaps.load(
             perfect, data / 'train/person_keypoints.json', SIGMA)
+
+
+@pytest.mark.parametrize('codec', [
+    dict(input_size=(93, 125), use_udp=True),
+    dict(input_size=(72, 96), sigma=1.5)])
+def test_saved_heatmaps_are_loaded_as_they_were(
+        tools, data, perfect, tmp_path, codec):
+    kept_heatmaps = tools[1]
+    ann = data / 'val/person_keypoints.json'
+    kept = kept_heatmaps.load(perfect, ann, SIGMA)
+    kept.codec.update(codec)
+    kept.flip_indices, kept.sigmas = list(range(17)), kept.sigmas[::-1]
+    kept.heatmaps[0, 0, 3, 4] = 9  # more than int16 of value * 4096 holds
+    kept.save(tmp_path / 'maps.npz')
+    again = kept_heatmaps.load(tmp_path / 'maps.npz', ann)
+    np.testing.assert_array_equal(again.heatmaps, kept.heatmaps)
+    np.testing.assert_allclose(again.flipped, kept.flipped, atol=2e-4)
+    assert again.flip_indices == kept.flip_indices
+    np.testing.assert_array_equal(again.sigmas, kept.sigmas)
+    for a, b in zip(again.decode(again.heatmaps), kept.decode(kept.heatmaps)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_folder_of_other_settings_is_refused(tools, tmp_path):
+    import reproduce
+    args = SimpleNamespace(out=tmp_path / 'new', epochs=1, train=100, val=10)
+    for _ in range(2):
+        reproduce.check_settings(args)
+    args.epochs = 8
+    with pytest.raises(SystemExit, match="'epochs': 1.*'epochs': 8"):
+        reproduce.check_settings(args)
 
 
 def run(*args):

@@ -70,6 +70,11 @@ def test_bad_boxes_are_named():
         with pytest.raises(ValueError, match='right > left'):
             check_boxes([[0, 0, 1, 1], box])
     assert check_boxes([]).shape == (0, 4)
+    # The sum of two corners does not fit into a byte.
+    small = np.array([[100, 100, 200, 200]], np.uint8)
+    np.testing.assert_array_equal(
+        crop(np.zeros((300, 300, 3), np.uint8), check_boxes(small)[0],
+             (8, 8))[1], (150, 150))
 
 
 def tiny_network(path, num=3, size=(8, 6)):
@@ -131,6 +136,17 @@ def test_a_file_of_another_tool_is_refused(tmp_path):
     from mmpose_dark.runtime import PoseRuntime
     path = tiny_network(tmp_path / 'tiny.onnx')
     model = onnx.load(path)
+    # as onnxruntime's quantiser does
+    onnx.helper.set_model_props(model, {
+        **{p.key: p.value for p in model.metadata_props},
+        'onnx.infer': 'onnxruntime.quant'})
+    onnx.save(model, path)
+    metadata = PoseRuntime(path).metadata
+    assert metadata['onnx.infer'] == 'onnxruntime.quant'
+    assert metadata['input_size'] == [8, 6]
+    for batch_size in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match='batch_size must be a positive'):
+            PoseRuntime(path, batch_size=batch_size)
     del model.metadata_props[:]
     onnx.save(model, path)
     with pytest.raises(ValueError, match='export_onnx'):

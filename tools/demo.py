@@ -39,7 +39,10 @@ COMPARE_SIZE = 1600
 
 
 def stock_reading(model):
-    """A copy of a DARK model that decodes as the stock codec does."""
+    """A copy of a DARK model that decodes as MSRAHeatmap does.
+
+    By the standard shift, the flip test merged as by the stock head.
+    """
     model = copy.deepcopy(model)
     head = model.head
     head.decoder.decoding = 'shift'

@@ -1,7 +1,6 @@
 """Files of tools/demo.py: images and videos in, pictures and COCO out."""
 import glob
 import json
-import mimetypes
 import os
 from pathlib import Path
 
@@ -9,6 +8,11 @@ import cv2
 import mmcv
 import numpy as np
 
+# Of mimetypes, a host may know fewer.
+IMAGES = ('.bmp', '.jp2', '.jpe', '.jpeg', '.jpg', '.png', '.ppm', '.tif',
+          '.tiff', '.webp')
+VIDEOS = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg',
+          '.webm', '.wmv')
 WRITABLE = '.jpg', '.jpeg', '.png', '.bmp', '.webp'
 
 
@@ -17,8 +21,10 @@ class BrokenFile(Exception):
 
 
 def kind_of(path):
-    """'image', 'video' or something else, by the name of a file."""
-    return (mimetypes.guess_type(str(path))[0] or '').partition('/')[0]
+    """'image', 'video' or None, by the name of a file."""
+    suffix = Path(path).suffix.lower()
+    return ('image' if suffix in IMAGES else
+            'video' if suffix in VIDEOS else None)
 
 
 def find_files(text):
@@ -26,7 +32,7 @@ def find_files(text):
     path = Path(text)
     if path.is_dir():
         files = sorted(p for p in path.rglob('*')
-                       if kind_of(p) in ('image', 'video') and p.is_file())
+                       if kind_of(p) and p.is_file())
         return files, path
     if path.is_file():
         return [path], path.parent

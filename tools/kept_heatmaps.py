@@ -8,6 +8,7 @@ import contextlib
 import copy
 import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Tuple
@@ -21,7 +22,8 @@ MERGES = ('none', 'stock', 'exact')
 
 def decoders(sigma):
     """Name -> arguments of ``DarkHeatmap``; the official one last."""
-    kernel = OFFICIAL_KERNELS.get(sigma) or 2 * round(2.5 * sigma) + 1
+    # Of any other sigma the largest that it has at most.
+    kernel = OFFICIAL_KERNELS[min(3, max(1, math.floor(sigma)))]
     return {
         'argmax': dict(decoding='argmax'),
         'shift': dict(decoding='shift'),
@@ -99,14 +101,15 @@ class KeptHeatmaps:
 
     def truth(self):
         """Labelled positions (N, K, 2) in image px, and which are labelled."""
-        gt = np.array([s['raw_ann_info']['keypoints'] for s in self.samples],
-                      float).reshape(len(self.samples), -1, 3)
-        return gt[..., :2], gt[..., 2] > 0
+        truth, seen = (np.array(
+            [s['gt_instances'][key][0] for s in self.samples], float)
+            for key in ('keypoints', 'keypoints_visible'))
+        return truth, seen > 0
 
     def oks(self, points):
         """Object keypoint similarity (N, ), NaN where nothing is labelled."""
         truth, seen = self.truth()
-        area = np.array([s['raw_ann_info']['area'] for s in self.samples])
+        area = np.array([_area(s) for s in self.samples])
         square = ((self.to_image(points) - truth)**2).sum(2)
         variance = (2 * self.sigmas)**2
         like = np.exp(-square / (2 * variance * area[:, None] + 1e-12))
@@ -148,15 +151,32 @@ class KeptHeatmaps:
         np.savez_compressed(
             path, heatmaps=packed(self.heatmaps),
             heatmaps_flip=packed(self.flipped),
+            codec=json.dumps(self.codec), flip_indices=self.flip_indices,
+            sigmas=self.sigmas,
             input_center=[s['input_center'] for s in self.samples],
             input_scale=[s['input_scale'] for s in self.samples],
             ann_id=[s['raw_ann_info']['id'] for s in self.samples])
 
 
+def _area(sample):
+    """Image px^2 of a person, as labelled or else as MMPose takes it."""
+    x, y, right, bottom = sample['gt_instances']['bboxes'][0]
+    return sample.get('raw_ann_info', {}).get(
+        'area', max(1., .53 * (right - x) * (bottom - y)))
+
+
+def only_test(cfg):
+    """A copy of a config without training; its data need not exist."""
+    cfg = copy.deepcopy(cfg)
+    for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
+                 'val_dataloader', 'val_cfg', 'val_evaluator',
+                 'param_scheduler'):
+        cfg[name] = None
+    return cfg
+
+
 def build_runner(cfg, checkpoint, work_dir):
     """A Runner of which only the test half is built, its weights loaded.
-
-    The data to train on need not exist.
 
     Args:
         cfg (Config): Of any top-down model.
@@ -164,15 +184,11 @@ def build_runner(cfg, checkpoint, work_dir):
         work_dir (str | Path): For logs.
     """
     from mmengine.runner import Runner
-    cfg = copy.deepcopy(cfg)
+    cfg = only_test(cfg)
     cfg.work_dir = str(work_dir)
     cfg.load_from = None if checkpoint is None else str(checkpoint)
     cfg.resume = False
     cfg.log_level = 'WARNING'
-    for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
-                 'val_dataloader', 'val_cfg', 'val_evaluator',
-                 'param_scheduler'):
-        cfg[name] = None
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(cfg)
         runner.load_or_resume()
@@ -190,11 +206,15 @@ def predict(runner, progress=iter):
         KeptHeatmaps: What its head predicts.
 
     Raises:
-        TypeError: A head without a codec of heatmaps.
+        TypeError: A head without a codec of Gaussian heatmaps.
+        ValueError: Persons without labels.
     """
     import torch
     model, loader = runner.model.eval(), runner.test_dataloader
     codec = _codec_of(model.head.decoder)
+    if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
+        raise ValueError('the test set must have labelled keypoints, got a '
+                         f'{type(loader.dataset).__name__} without')
     kept = [], []
     samples = []
     with torch.no_grad():
@@ -215,31 +235,35 @@ def predict(runner, progress=iter):
 
 def _codec_of(decoder):
     name = type(decoder).__name__
-    keep = ['input_size', 'heatmap_size', 'sigma']
-    if name not in ('DarkHeatmap', 'MSRAHeatmap', 'UDPHeatmap'):
-        raise TypeError('expected a head with MSRAHeatmap, UDPHeatmap or '
-                        f'DarkHeatmap as codec, got {name}')
-    codec = {key: getattr(decoder, key) for key in keep}
+    if name not in ('DarkHeatmap', 'MSRAHeatmap', 'UDPHeatmap') or getattr(
+            decoder, 'heatmap_type', 'gaussian') != 'gaussian':
+        raise TypeError('expected a head with MSRAHeatmap, a Gaussian '
+                        f'UDPHeatmap or DarkHeatmap as codec, got {name}')
+    codec = {key: getattr(decoder, key)
+             for key in ('input_size', 'heatmap_size', 'sigma')}
     codec['use_udp'] = name == 'UDPHeatmap' or getattr(
         decoder, 'use_udp', False)
     return codec
 
 
-def load(path, ann_file, sigma, input_size=None):
-    """Heatmaps that came from elsewhere.
+def load(path, ann_file, sigma=2, input_size=None):
+    """Heatmaps of :meth:`KeptHeatmaps.save`, or that came from elsewhere.
 
     Args:
         path (str | Path): An ``.npz`` with ``heatmaps`` and ``heatmaps_flip``
             in shape (N, K, H, W), floats or int16 of value * 4096,
             ``input_center`` and ``input_scale`` (N, 2) as in MMPose's
-            metainfo, ``ann_id`` (N, ).
+            metainfo, ``ann_id`` (N, ). ``save`` adds ``codec`` (JSON),
+            ``flip_indices`` and ``sigmas`` (K, ); without them it is taken
+            for a model of COCO's keypoints aligned as the stock codec.
         ann_file (str | Path): Annotations in the COCO format.
-        sigma (float): What the network was trained with; heatmap px.
-        input_size (tuple, optional): (w, h); 4 times the heatmap's if not
-            given.
+        sigma (float): What the network was trained with, where ``codec`` does
+            not say; heatmap px.
+        input_size (tuple, optional): (w, h), likewise; 4 times the heatmap's
+            if not given.
 
     Returns:
-        KeptHeatmaps: Of a model aligned as the stock codec.
+        KeptHeatmaps: The same as were saved.
 
     Raises:
         ValueError: A file that lacks one of these, or an annotation.
@@ -256,8 +280,18 @@ def load(path, ann_file, sigma, input_size=None):
         maps = file[key]
         scale = 4096 if maps.dtype == np.int16 else 1
         kept.append(maps.astype(np.float32) / np.float32(scale))
-    size = kept[0].shape[:1:-1]
-    input_size = tuple(input_size or (4 * size[0], 4 * size[1]))
+    if 'codec' in file.files:
+        codec = json.loads(str(file['codec']))
+        flip_indices, sigmas = file['flip_indices'], file['sigmas']
+    else:
+        width, height = kept[0].shape[:1:-1]
+        codec = dict(input_size=input_size or (4 * width, 4 * height),
+                     heatmap_size=(width, height), sigma=sigma)
+        import mmpose
+        meta = parse_pose_metainfo(dict(from_file=str(
+            Path(mmpose.__file__).parent /
+            '.mim/configs/_base_/datasets/coco.py')))
+        flip_indices, sigmas = meta['flip_indices'], meta['sigmas']
     with contextlib.redirect_stdout(io.StringIO()):
         coco = COCO(str(ann_file))
     missing = set(file['ann_id'].tolist()) - set(coco.anns)
@@ -270,19 +304,17 @@ def load(path, ann_file, sigma, input_size=None):
         ann = coco.anns[ann_id]
         box = np.array(ann['bbox'], np.float32)
         box[2:] += box[:2]
+        labels = np.array(ann['keypoints'], float).reshape(1, -1, 3)
         samples.append(dict(
             id=i, img_id=ann['image_id'], raw_ann_info=ann,
             category_id=ann['category_id'], input_center=centre,
-            input_scale=scale, input_size=input_size,
-            gt_instances=dict(bboxes=box[None], bbox_scores=np.ones(1))))
-    import mmpose
-    meta = parse_pose_metainfo(dict(from_file=str(
-        Path(mmpose.__file__).parent /
-        '.mim/configs/_base_/datasets/coco.py')))
-    return KeptHeatmaps(
-        *kept, list(meta['flip_indices']), samples,
-        dict(input_size=input_size, heatmap_size=size, sigma=sigma),
-        np.array(meta['sigmas']))
+            input_scale=scale, input_size=tuple(codec['input_size']),
+            gt_instances=dict(
+                bboxes=box[None], bbox_scores=np.ones(1),
+                keypoints=labels[..., :2],
+                keypoints_visible=labels[..., 2])))
+    return KeptHeatmaps(*kept, list(map(int, flip_indices)), samples, codec,
+                        np.array(sigmas))
 
 
 def coco_metric(ann_file, keypoints):

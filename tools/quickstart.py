@@ -47,6 +47,7 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
         tuple[dict, list[dict]]: Metrics of the config and one dict per
         person as MMPose's ``DumpResults`` writes it.
     """
+    from kept_heatmaps import only_test
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
@@ -64,7 +65,7 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
             self.bar.close()
 
     dump = work_dir / 'predictions.pkl'
-    cfg = Config.fromfile(config)
+    cfg = only_test(Config.fromfile(config))
     root = str(data_root)
     cfg.merge_from_dict({
         'work_dir': str(work_dir),
@@ -79,11 +80,6 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
         cfg.test_evaluator,
         dict(type='DumpResults', out_file_path=str(dump))
     ]
-    # Only the test loop runs; the data to train on need not exist.
-    for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
-                 'val_dataloader', 'val_cfg', 'val_evaluator',
-                 'param_scheduler'):
-        cfg[name] = None
     # The evaluation prints a page that the table at the end sums up.
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(cfg)

@@ -9,6 +9,8 @@ once with unbiased ones, and reads their heatmaps with every decoder:
 - Table 3: biased and unbiased encoding, standard and DARK decoding
 - Table 4: three input sizes, baseline and DARK
 - section 3.3: three kinds of network
+- beside them the MPII protocol, the merges of the flip test and where DARK
+  starts
 
 Resumable: what is finished is kept, a training cut off goes on from its last
 epoch. Several trainings run beside each other, a thread each on the CPU.
@@ -16,6 +18,7 @@ Writes tables.md, tables.csv, pictures after those of the paper, and for every
 training its config, log, checkpoint and scores.
 """
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -137,7 +140,7 @@ def work(run, args):
     for row in rows:
         del row['oks']
     kept_heatmaps.dump(folder / 'scores.json', dict(
-        run=asdict(run), epochs=args.epochs, images=args.train, rows=rows))
+        run=asdict(run), rows=rows))
 
 
 def train(cfg, weights):
@@ -199,6 +202,23 @@ def train_all(runs, args):
     return failed
 
 
+def settings(args):
+    """What the results of a folder have in common."""
+    return {key: getattr(args, key) for key in ('epochs', 'train', 'val')}
+
+
+def check_settings(args):
+    """Note the settings in the folder; refuse one of other settings."""
+    path = args.out / 'settings.json'
+    if path.is_file():
+        found = json.loads(path.read_text())
+        if found != settings(args):
+            sys.exit(f'--out {args.out} holds results of {found}, not of '
+                     f'{settings(args)}: give another folder or remove it')
+    args.out.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(settings(args)))
+
+
 def make_data(args):
     """Figures to train and test on; finished ones are kept."""
     from mmpose_dark.synthetic import make_figures
@@ -231,6 +251,7 @@ def main():
     if args.work:
         work(next(run for run in runs if run.name == args.work), args)
         return
+    check_settings(args)
     make_data(args)
     failed = train_all(runs, args)
     from reproduce_figures import write_figures

@@ -180,6 +180,13 @@ class TorchBackend:
                      'isfinite', 'log', 'maximum', 'sqrt', 'stack', 'trunc',
                      'where'):
             setattr(self, name, getattr(torch, name))
+        try:
+            torch.is_autocast_enabled('cpu')
+            self.is_autocast_enabled = torch.is_autocast_enabled
+        except TypeError:  # before torch 2.4 there was one for each device
+            self.is_autocast_enabled = lambda kind: (
+                torch.is_autocast_cpu_enabled() if kind == 'cpu'
+                else torch.is_autocast_enabled())
 
     def as_float(self, tensor):
         torch = self.torch
@@ -193,7 +200,7 @@ class TorchBackend:
     def guard(self, like):
         """Full precision inside autocast, which would halve the products."""
         kind = like.device.type
-        if self.torch.is_autocast_enabled(kind):
+        if self.is_autocast_enabled(kind):
             return self.torch.autocast(kind, enabled=False)
         return nullcontext()
 

@@ -66,7 +66,7 @@ def encode_heatmaps(keypoints,
     points = _quantised(xp, points, quantise)
     drawn = _in_range(xp, points, width, height, sigma)
     if keypoints_visible is not None:
-        drawn = drawn & (keypoints_visible >= 0.5)
+        drawn = drawn & (_visible(points, keypoints_visible) >= 0.5)
 
     # Both axes at once, as long as the longer one.
     offset = xp.arange(0, max(width, height), points) - points[..., None]
@@ -110,8 +110,19 @@ def keypoint_weights(keypoints,
         keypoints, heatmap_size, sigma, quantise)
     inside = _in_range(
         xp, _quantised(xp, points, quantise), width, height, sigma)
-    lost = (keypoints_visible >= 0.5) & ~inside
-    return keypoints_visible * ~lost
+    visible = _visible(points, keypoints_visible)
+    return visible * ~((visible >= 0.5) & ~inside)
+
+
+def _visible(points, keypoints_visible):
+    """The visibility, if there is one for every point."""
+    shape = tuple(getattr(keypoints_visible, 'shape', ()))
+    if shape != tuple(points.shape[:-1]):
+        got = shape if shape else type(keypoints_visible).__name__
+        raise ValueError(
+            f'keypoints_visible must be in shape {tuple(points.shape[:-1])} '
+            f'as keypoints are, got {got}')
+    return keypoints_visible
 
 
 def _checked(keypoints, heatmap_size, sigma, quantise):
