@@ -195,7 +195,7 @@ def check_boxes(boxes):
     if boxes.ndim != 2 or boxes.shape[1] != 4 or boxes.dtype.kind not in 'fiu':
         raise ValueError('boxes must be (left, top, right, bottom) in shape '
                          f'(N, 4), got shape {boxes.shape}, {boxes.dtype}')
-    if boxes.dtype.kind != 'f':  # sums of small integers would wrap
+    if boxes.dtype not in (np.float32, np.float64):  # sums of bytes would wrap
         boxes = boxes.astype(np.float64)
     wrong = ~(np.isfinite(boxes).all(1) & (boxes[:, 2:] > boxes[:, :2]).all(1))
     if wrong.any():

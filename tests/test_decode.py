@@ -241,6 +241,24 @@ def test_broken_maps_give_documented_finite_results(way, kind):
     np.testing.assert_allclose(result['good'], to_numpy(alone)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('way', WAYS[:3], ids=str)
+def test_a_pixel_of_minus_infinity_counts_as_zero(rng, way, kind):
+    """Far from the peak it changes nothing, beside it little."""
+    maps, points = noisy_gaussians(rng, 2, (48, 64), 100, .05, 8)
+    far, near = maps.copy(), maps.copy()
+    far[:, 0, 0], maps[:, 0, 0] = -np.inf, 0
+    index = np.rint(points).astype(int)
+    near[np.arange(100), index[:, 1] + 4, index[:, 0]] = -np.inf
+    found, scores = (to_numpy(a) for a in decode_heatmaps(
+        as_kind(far, kind), 2., **way))
+    want, want_scores = decode_heatmaps(maps, 2., **way)
+    np.testing.assert_allclose(found, want, atol=1e-4)
+    np.testing.assert_array_equal(scores, want_scores)
+    error = to_numpy(decode_heatmaps(as_kind(near, kind), 2., **way)[0])
+    assert rmse(error, points) < 1.5 * rmse(want, points)
+
+
 @pytest.mark.parametrize('way', WAYS, ids=str)
 @settings(max_examples=40, deadline=None)
 @given(
@@ -286,8 +304,9 @@ def test_mirroring_the_map_mirrors_the_joint(seed):
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 def test_covariance_predicts_the_scatter(rng, kind):
-    for noise in (0.02, 0.1):
+    for noise, background in ((0.02, 0), (0.1, 0), (0.05, -.2), (0.05, .2)):
         maps, points = noisy_gaussians(rng, 2, (48, 64), 2000, noise, 7)
+        maps += background
         keypoints, _, cov = (
             to_numpy(a) for a in decode_heatmaps(
                 as_kind(maps, kind), 2., return_covariance=True))
@@ -299,6 +318,15 @@ def test_covariance_predicts_the_scatter(rng, kind):
         # freedom, so a mean of 2
         unit = np.einsum('mi,mij,mj->m', error, np.linalg.inv(cov), error)
         assert 1.8 < unit.mean() < 2.2
+
+
+@pytest.mark.parametrize('scale', [1e-25, 1e-12, 1e12, 1e25])
+def test_covariance_does_not_depend_on_the_scale(rng, scale):
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 50, 0.1)
+    one, other = (decode_heatmaps(
+        (maps * factor).astype(np.float32), 2., return_covariance=True)[2]
+        for factor in (1, scale))
+    np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-7)
 
 
 def test_covariance_of_nothing_is_that_of_the_whole_map():
@@ -318,6 +346,10 @@ def test_nothing_in_nothing_out():
     (dict(sigma='2'), "sigma .* got '2'"),
     (dict(method='taylor'), "method .* got 'taylor'"),
     (dict(peak='max'), "peak .* got 'max'"),
+    (dict(sigma=1e-200), 'sigma .* got 1e-200'),
+    (dict(sigma=1e200), r'sigma .* got 1e\+200'),
+    (dict(modulation='no'), "modulation .* got 'no'"),
+    (dict(return_covariance=1), 'return_covariance .* got 1'),
     (dict(blur_kernel_size=10), 'blur_kernel_size .* got 10'),
     (dict(heatmaps=np.zeros(7)), r'heatmaps .* got \(7,\)'),
     (dict(heatmaps=np.zeros((1, 0, 7))), r'heatmaps .* got \(1, 0, 7\)'),
@@ -330,6 +362,11 @@ def test_says_what_is_wrong(change, words):
         decode_heatmaps(**args)
 
 
-def test_complex_maps_are_refused():
-    with pytest.raises(TypeError, match='complex'):
-        decode_heatmaps(np.zeros((1, 9, 9), complex), 1.)
+def test_maps_of_other_kinds():
+    for wrong in (np.zeros((1, 9, 9), complex), None, 'maps'):
+        with pytest.raises(TypeError, match='heatmaps must be real numbers'):
+            decode_heatmaps(wrong, 1.)
+    maps = encode_heatmaps(np.array([[10.3, 20.6]]), (48, 64), 2.)
+    found = decode_heatmaps(maps.astype('>f8'), 2.)[0]
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, decode_heatmaps(maps, 2.)[0])

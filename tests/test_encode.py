@@ -60,6 +60,9 @@ def test_invisible_and_lost_joints_are_empty():
     np.testing.assert_array_equal(
         keypoint_weights(points, visible, (24, 32), 2.),
         np.array([1, 0.3, 0, 0, 0], np.float32))
+    # What lies far off is nowhere, and no warning (an error here) is due.
+    assert not encode_heatmaps(
+        np.array([[1e20, 1.]], np.float32), (9, 9), 2.).any()
     for wrong, got in ((visible[:4], r'got \(4,\)'),
                        (visible.tolist(), 'got list')):
         for call in (partial(encode_heatmaps, points, (24, 32), 2.,

@@ -79,6 +79,10 @@ def test_half_precision_is_computed_in_full():
     (dict(axis=0), 'axis must be'), (dict(shift=np.nan), 'shift must be'),
     (dict(flip_indices=[0, 1]), 'flip_indices must name'),
     (dict(flip_indices=[0, 1, 1]), 'flip_indices must name'),
+    (dict(flip_indices=5), 'flip_indices must name .* got 5'),
+    (dict(flip_indices=[0., 1., 2.]), 'flip_indices must name'),
+    (dict(shift='a'), "shift must be .* got 'a'"),
+    (dict(shift=1e300), r'shift must be .* got 1e\+300'),
 ])
 def test_errors_name_the_argument(kwargs, match):
     with pytest.raises(ValueError, match=match):

@@ -48,6 +48,18 @@ def test_flat_maps_stay_finite(rescale, value):
         assert np.isfinite(out).all()
 
 
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('rescale', ['minmax', 'max'])
+def test_without_a_positive_value_is_blurred_only(rescale, kind):
+    """Eq. 11 with a negative maximum would turn the map upside down."""
+    maps = oracle.gaussian(10, 12, 24, 32, 2.)[None] - 2
+    out = to_numpy(modulate_heatmaps(as_kind(maps, kind), 2.,
+                                     rescale=rescale))
+    inner = out[0, 5:-5, 5:-5]
+    assert np.unravel_index(inner.argmax(), inner.shape) == (7, 5)
+    assert inner.max() < 0
+
+
 def test_broken_pixels_count_as_zero(rng):
     maps, _ = noisy_gaussians(rng, 2, (20, 20), 1, 0.)
     broken = maps.copy()

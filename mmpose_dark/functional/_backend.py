@@ -26,14 +26,16 @@ class NumpyBackend:
     dynamic = True
 
     @staticmethod
-    def as_float(array):
+    def as_float(array, name):
         """float32 and float64 stay; anything else is computed in float32."""
         array = np.asarray(array, order='C')
         if array.dtype.kind not in 'fiub':
-            raise TypeError('expected real numbers, got an array of dtype '
-                            f'{array.dtype}')
+            raise TypeError(f'{name} must be real numbers, got an array of '
+                            f'dtype {array.dtype}')
         if array.dtype not in (np.float32, np.float64):
-            array = array.astype(np.float32)
+            double = array.dtype == np.dtype('f8').newbyteorder()
+            with np.errstate(over='ignore'):
+                array = array.astype(np.float64 if double else np.float32)
         return array
 
     @staticmethod
@@ -188,11 +190,11 @@ class TorchBackend:
                 torch.is_autocast_cpu_enabled() if kind == 'cpu'
                 else torch.is_autocast_enabled())
 
-    def as_float(self, tensor):
+    def as_float(self, tensor, name):
         torch = self.torch
         if tensor.is_complex():
-            raise TypeError('expected real numbers, got a tensor of dtype '
-                            f'{tensor.dtype}')
+            raise TypeError(f'{name} must be real numbers, got a tensor of '
+                            f'dtype {tensor.dtype}')
         if tensor.dtype not in (torch.float32, torch.float64):
             tensor = tensor.float()
         return tensor

@@ -1,5 +1,4 @@
 """Errors that name the argument, its value and what was expected."""
-import math
 import numbers
 
 import numpy as np
@@ -14,18 +13,19 @@ def check_choice(name, value, choices):
 
 
 def check_sigma(sigma, name='sigma'):
-    """Return ``sigma`` as a float; it must be positive and finite."""
+    """Return ``sigma`` as a float; it must be a length, in heatmap px."""
     if (not isinstance(sigma, (numbers.Real, np.number))
-            or isinstance(sigma, bool) or not math.isfinite(sigma)
-            or sigma <= 0):
-        raise ValueError(f'{name} must be a positive finite number (heatmap '
-                         f'px), got {sigma!r}')
+            or isinstance(sigma, bool) or not 1e-3 <= sigma <= 1e4):
+        raise ValueError(f'{name} must be a number from 0.001 to 10000 '
+                         f'(heatmap px), got {sigma!r}')
     return float(sigma)
 
 
 def check_size(size, name):
     """Return ``size`` as two ints (width, height); both must be positive."""
     try:
+        if isinstance(size, (str, bytes, set)):
+            raise TypeError
         width, height = map(int, size)
         exact = [width, height] == list(map(float, size))
     except (TypeError, ValueError, OverflowError):
@@ -66,7 +66,8 @@ def check_one_instance(keypoints, keypoints_visible=None):
             f'{keypoints.shape[0]} in keypoints of shape {keypoints.shape}')
     if keypoints_visible is None:
         keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
-    elif keypoints_visible.shape != keypoints.shape[:2]:
+    keypoints_visible = np.asarray(keypoints_visible)
+    if keypoints_visible.shape != keypoints.shape[:2]:
         raise ValueError(
             f'keypoints_visible must be in shape {keypoints.shape[:2]} as '
             f'keypoints are, got {keypoints_visible.shape}')

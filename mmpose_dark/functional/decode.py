@@ -96,9 +96,10 @@ def decode_heatmaps(heatmaps,
         - A map whose maximum is not positive, or is NaN or +inf, holds no
           keypoint: its position is (-1, -1), as in MMPose, its score the
           maximum, or 0 where that is not finite.
-        - Where the Hessian is not negative definite or a neighbour is not
-          finite, there is no Taylor step and the result is the standard
-          shift of the integer peak. So results are always finite.
+        - A pixel of -inf counts as 0. Where the Hessian is not negative
+          definite or a neighbour is NaN, there is no Taylor step and the
+          result is the standard shift of the integer peak. So results are
+          always finite, and at most 3 px off the map.
         - Where the map is not one Gaussian: of two equal peaks 4 sigma or
           more apart one is found as if it were alone. Closer ones are read as
           one peak between them, which from 2 to 3.5 sigma apart is further
@@ -111,10 +112,11 @@ def decode_heatmaps(heatmaps,
           step must come from a negative definite Hessian and stay within
           2 sigma; any other peak is fitted locally instead.
         - Covariance: :math:`-\mathcal{H}^{-1}` of the log-likelihood at the
-          result, :math:`\frac{\hat n^2}{a^2 E}(-\nabla^2\log\hat h)^{-1}`
-          with amplitude :math:`a`, kernel energy :math:`E = \sum g^2` and
-          the noise :math:`\hat n` estimated from what the fitted Gaussian
-          leaves over in its window. Where there is no keypoint or no fit: the
+          result, :math:`\frac{\hat n^2}{a A E}(-\nabla^2\log\hat h)^{-1}`
+          with amplitude :math:`a` of the Gaussian, :math:`A` of it and a
+          constant background, kernel energy :math:`E = \sum g^2` and the
+          noise :math:`\hat n` estimated from what Gaussian and background
+          leave over in the window. Where there is no keypoint or no fit: the
           variance of a uniform position on the map.
 
     Raises:
@@ -130,11 +132,13 @@ def decode_heatmaps(heatmaps,
         array([[10.3, 20.6]])
     """
     xp = backend_of(heatmaps)
-    maps = xp.as_float(heatmaps)
+    maps = xp.as_float(heatmaps, 'heatmaps')
     check_maps(maps)
     sigma = check_sigma(sigma)
     check_choice('method', method, METHODS)
     check_choice('peak', peak, PEAKS)
+    check_choice('modulation', modulation, (True, False))
+    check_choice('return_covariance', return_covariance, (True, False))
     kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
     fits = method == 'dark' and modulation
     if return_covariance and not fits:

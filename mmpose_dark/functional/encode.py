@@ -70,7 +70,8 @@ def encode_heatmaps(keypoints,
 
     # Both axes at once, as long as the longer one.
     offset = xp.arange(0, max(width, height), points) - points[..., None]
-    profiles = xp.exp(offset * offset * (-0.5 / sigma**2))
+    with xp.guard(points):  # of a position far off, overflows to nothing
+        profiles = xp.exp(offset * offset * (-0.5 / sigma**2))
     # Below 1e-19 a product of two is below the smallest normal float32,
     # where arithmetic is many times slower, and nobody sees the tail.
     # What is not a number is not above it either.
@@ -127,7 +128,7 @@ def _visible(points, keypoints_visible):
 
 def _checked(keypoints, heatmap_size, sigma, quantise):
     xp = backend_of(keypoints)
-    points = xp.as_float(keypoints)
+    points = xp.as_float(keypoints, 'keypoints')
     if points.ndim < 2 or points.shape[-1] != 2:
         raise ValueError('keypoints must be in shape (..., K, 2), got '
                          f'{tuple(points.shape)}')

@@ -20,7 +20,8 @@ from .stencil import on_map
 from .step import newton_step
 
 #: A step, in px, after which another expansion is worth taking where work may
-#: follow the data: the error left is about the square of this.
+#: follow the data: the error left is about its square over sigma. Of a sigma
+#: below 2 it is smaller in proportion.
 WORTHWHILE = 0.01
 
 
@@ -66,7 +67,7 @@ def fit(xp, windows, y, x, kernel, shape):
     step, length = again(windows, inside, step)
     if not xp.dynamic:
         return sigma * again(windows, inside, step)[0], fitted
-    some = np.flatnonzero(length > WORTHWHILE / sigma)
+    some = np.flatnonzero(length > WORTHWHILE / max(sigma, 2.))
     if len(some):
         step[:, some], _ = again(
             windows[some], inside[:, some], step[:, some])
@@ -88,24 +89,26 @@ def covariance(xp, maps, points, fitted, kernel):
     """
     height, width = maps.shape[1:]
     points = xp.where(fitted, points.T, 0.)
-    # A position may lie a pixel outside; its window is cut around the border.
+    # A position may lie outside; its window is cut around the border.
     x, y = xp.to_index(xp.floor(points + 0.5))
     x, y = xp.clip(x, 0, width - 1), xp.clip(y, 0, height - 1)
     windows = xp.windows(maps, y, x, kernel.radius, kernel.radius)
     inside = _inside(xp, windows, y, x, (height, width))
     step = points - xp.to_float(xp.stack([x, y]), maps)
+    step = step / kernel.sigma
     products, energies = _at(
-        xp, windows, inside, step / kernel.sigma, kernel.sigma)
-    value, energy = products[0], energies[0, 0] * energies[0, 1]
+        xp, xp.at_least(windows, 0.), inside, step, kernel.sigma)
+    energy = energies[0, 0] * energies[0, 1]
     _, (hxx, hyy), hxy = _derivatives_of_log(products, energies)
-    # Residual power of the best amplitude, less the three fitted parameters.
-    power = (windows * windows).sum(2).sum(1) - value * value / energy
-    count = inside[0].sum(1) * inside[1].sum(1) - 3
-    noise = xp.where(power > 0, power, 0.) / xp.where(count > 1, count, 1.)
+    # In units of the amplitude, since squares may overflow.
+    amplitude = products[0] / energy
+    peak, noise = _peak_and_noise(
+        xp, windows / amplitude[:, None, None], inside, step, kernel.sigma)
     det = hxx * hyy - hxy * hxy
-    scale = kernel.sigma**2 * noise * energy / (value * value) / det
+    # What a constant adds to the amplitude makes no peak.
+    scale = kernel.sigma**2 * noise / (peak * energy * det)
     usable = (fitted & (hxx < 0) & (det > 0) & xp.isfinite(scale) &
-              (value > 0))
+              (amplitude > 0) & (peak > 0))
 
     def entry(term, otherwise):
         return xp.where(usable, scale * term, otherwise)
@@ -113,6 +116,34 @@ def covariance(xp, maps, points, fitted, kernel):
     xx, yy = entry(-hyy, width**2 / 12), entry(-hxx, height**2 / 12)
     xy = entry(hxy, 0.)
     return xp.stack([xx, xy, xy, yy]).T
+
+
+def _peak_and_noise(xp, windows, inside, step, sigma):
+    """Of the best Gaussian and constant: its height, the variance they leave.
+
+    Noise below zero is noise as well, so nothing is clipped here, and a
+    constant, negative or not, is none.
+    """
+    windows = xp.where(xp.isfinite(windows), windows, 0.)
+    u = _offsets(xp, windows, windows.shape[1] // 2, sigma)
+    by_x, by_y = _gaussian_by_powers(xp, u - step[:, :, None], inside)[0]
+    gaussian = by_y[:, :, None] * by_x[:, None, :]
+    on_map = inside[1][:, :, None] * inside[0][:, None, :]
+
+    def total(array):
+        return array.sum(2).sum(1)
+
+    # The two by the normal equations. A pixel or two do not tell a constant.
+    count, g, gg = total(on_map), total(gaussian), total(gaussian * gaussian)
+    h, hg = total(windows), total(windows * gaussian)
+    det = gg * count - g * g
+    both = det > 1e-4 * gg * count
+    det = xp.where(both, det, 1.)
+    peak = xp.where(both, (hg * count - h * g) / det, hg / gg)
+    constant = xp.where(both, (h * gg - hg * g) / det, 0.)
+    left = windows - peak[:, None, None] * gaussian - (
+        constant[:, None, None] * on_map)
+    return peak, total(left * left) / xp.at_least(count - 4, 1.)
 
 
 def _inside(xp, windows, y, x, shape):

@@ -10,7 +10,10 @@ of 0.01 / 0.0007 px, where linear interpolation errs by 0.025 / 0.006 px and
 flattens the peak.
 """
 import math
+import numbers
 import operator
+
+import numpy as np
 
 from ._backend import backend_of
 from ._checks import check_maps
@@ -52,13 +55,14 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
         array([[[1., 1., 4., 0.]]])
     """
     xp = backend_of(heatmaps)
-    maps = xp.as_float(heatmaps)
+    maps = xp.as_float(heatmaps, 'heatmaps')
     check_maps(maps)
     if axis not in (-1, -2):
         raise ValueError(f'axis must be -1 (x) or -2 (y), got {axis!r}')
-    if not math.isfinite(shift):
-        raise ValueError('shift must be a finite number (heatmap px), got '
-                         f'{shift!r}')
+    if (not isinstance(shift, (numbers.Real, np.number))
+            or not abs(shift) < 1e6):
+        raise ValueError('shift must be a number (heatmap px) below a '
+                         f'million, got {shift!r}')
     if flip_indices is not None:
         maps = maps[..., _checked(flip_indices, maps.shape), :, :]
 
@@ -92,9 +96,12 @@ def _taps(shift):
 
 def _checked(flip_indices, shape):
     num = shape[-3] if len(shape) > 2 else 0
-    indices = [operator.index(i) for i in flip_indices]
-    if sorted(indices) != list(range(num)):
+    try:
+        indices = [operator.index(i) for i in flip_indices]
+    except TypeError:
+        indices = None
+    if indices is None or sorted(indices) != list(range(num)):
         raise ValueError(
             'flip_indices must name each of the K channels once, got '
-            f'{indices} for heatmaps of shape {tuple(shape)}')
+            f'{flip_indices!r} for heatmaps of shape {tuple(shape)}')
     return indices

@@ -99,8 +99,8 @@ def modulate_heatmaps(heatmaps,
     Returns:
         np.ndarray | Tensor: Modulated heatmaps in the shape of ``heatmaps``.
         The maximum of every map is that of the input. A map that is flat
-        after the blur stays flat; with ``'max'`` a map without a positive
-        value is blurred only.
+        after the blur stays flat; one without a positive value is blurred
+        only.
 
     Raises:
         ValueError: A shape, sigma, kernel size or choice that makes no sense.
@@ -114,7 +114,7 @@ def modulate_heatmaps(heatmaps,
         0.5
     """
     xp = backend_of(heatmaps)
-    maps = xp.as_float(heatmaps)
+    maps = xp.as_float(heatmaps, 'heatmaps')
     check_maps(maps)
     check_choice('rescale', rescale, ('minmax', 'max'))
     kernel = Kernel.of(
@@ -133,8 +133,8 @@ def modulate_heatmaps(heatmaps,
             return xp.amax(flat)[..., None, None]
 
         peak, top = extreme(maps), extreme(blurred)
+        usable = (peak > 0) & (top > 0)
         if rescale == 'max':
-            usable = top > 0
             return xp.where(
                 usable, blurred * (peak / xp.where(usable, top, 1.)), blurred)
         low = -extreme(-blurred)
@@ -142,5 +142,5 @@ def modulate_heatmaps(heatmaps,
         # Rounding leaves a flat map with a span of a few units in the last
         # place: that is still flat.
         flat = span <= 1e-6 * abs(top)
-        return xp.where(flat, peak,
-                        (blurred - low) * (peak / xp.where(flat, 1., span)))
+        scaled = (blurred - low) * (peak / xp.where(flat, 1., span))
+        return xp.where(usable, xp.where(flat, peak, scaled), blurred)

@@ -95,7 +95,10 @@ def _beyond(xp, like, reach, size):
 def _dense_search(xp, rows, cols, kernel, reach, margin, maps):
     """:func:`modulated_peak` from the modulated map as a whole."""
     raw_y, raw_x, value = raw_peak(xp, maps)
-    modulated = rows @ (maps @ cols.T)
+    # 0 times -inf would take the map with it; the bounded search, which does
+    # not look beyond its window, leaves that out as well.
+    modulated = rows @ (
+        xp.where(maps == -float('inf'), 0., maps) @ cols.T)
     y, x, best = raw_peak(xp, modulated)
     near, near_y, near_x = _highest(
         xp, xp.windows(modulated, raw_y, raw_x, reach, reach), raw_y, raw_x)

@@ -98,8 +98,11 @@ def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
     height, width = maps.shape[1:]
     local = normalise_stencils(xp, stencils, y, x, kernel, (height, width))
     local = xp.where(xp.isfinite(local), local, -float('inf'))
-    best = xp.argmax(local.reshape(-1, 25))
-    # A map of nothing finite has its highest pixel anywhere.
+    local = local.reshape(-1, 25)
+    best = xp.argmax(local)
+    # A pixel of -inf nearby leaves nothing finite to compare.
+    best = xp.where(xp.isfinite(xp.take_last(local, best)), best, 12)
+    # The middle may be off a map smaller than the stencil.
     near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
     near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
     windows = fit_windows(xp, maps, near_y, near_x, kernel, which)
