@@ -119,6 +119,14 @@ def test_numpy_equals_torch(rng, sigma, size, way):
         np.testing.assert_array_equal(b, d.numpy())
 
 
+@pytest.mark.parametrize('way', WAYS, ids=str)
+def test_scores_are_those_of_mmpose(rng, way):
+    """Whatever peak is read: thresholds on scores stay what they were."""
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 50, 0.3)
+    np.testing.assert_array_equal(
+        decode_heatmaps(maps, 2., **way)[1], maps.max((1, 2)))
+
+
 def test_half_precision_is_computed_in_float32(rng):
     torch = pytest.importorskip('torch')
     maps, _ = noisy_gaussians(rng, 2, (48, 64), 50, 0.01)

@@ -84,8 +84,8 @@ def decode_heatmaps(heatmaps,
         tuple:
         - keypoints (np.ndarray | Tensor): Positions (x, y) in shape
           (..., K, 2); heatmap pixels
-        - scores (np.ndarray | Tensor): The raw map's value at the integer
-          peak, in shape (..., K)
+        - scores (np.ndarray | Tensor): The maximum of every map, as in
+          MMPose, in shape (..., K)
         - covariances (np.ndarray | Tensor): only with ``return_covariance``:
           in shape (..., K, 2, 2); squared heatmap pixels, see Note
 
@@ -94,8 +94,8 @@ def decode_heatmaps(heatmaps,
 
     Note:
         - A map whose maximum is not positive, or is NaN or +inf, holds no
-          keypoint: its position is (-1, -1), as in MMPose, its score the
-          maximum, or 0 where that is not finite.
+          keypoint: its position is (-1, -1), as in MMPose, its score 0 where
+          the maximum is not finite.
         - A pixel of -inf counts as 0. Where the Hessian is not negative
           definite or a neighbour is NaN, there is no Taylor step and the
           result is the standard shift of the integer peak. So results are
@@ -179,9 +179,7 @@ def decode_heatmaps(heatmaps,
             step = shift_where_not(xp, refined, maps, y, x, step)
 
         present = xp.isfinite(top) & (top > 0)
-        score = maps.reshape(maps.shape[0], -1)
-        score = xp.take_last(score, y * width + x)
-        score = xp.where(xp.isfinite(score), score, 0.)
+        score = xp.where(xp.isfinite(top), top, 0.)
         points = (xp.to_float(xp.stack([x, y]), maps) + step).T
         points = xp.where(present[:, None], points, -1.)
         out = [points.reshape(*lead, 2), score.reshape(lead)]

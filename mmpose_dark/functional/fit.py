@@ -22,7 +22,7 @@ from .step import newton_step
 #: A step, in px, after which another expansion is worth taking where work may
 #: follow the data: the error left is about its square over sigma. Of a sigma
 #: below 2 it is smaller in proportion.
-WORTHWHILE = 0.01
+WORTHWHILE = 0.005
 
 
 def fit_windows(xp, maps, y, x, kernel, which=None):
