@@ -135,7 +135,7 @@ class NumpyBackend:
         out = cut(maps, size, which, top, left)
         # Windows that reach over the border are cut again, out of zeros with
         # what is on the map in their middle.
-        over = np.flatnonzero(over_y | over_x)
+        over = (over_y | over_x).nonzero()[0]
         if len(over):
             padded = np.zeros((len(over), size[0] + 2 * ry, size[1] + 2 * rx),
                               maps.dtype)

@@ -13,7 +13,6 @@ denominator is constant and one expansion at the integer peak is the paper's.
 Pixels below zero count as zero here: they are no part of a Gaussian, and a
 negative background would pull towards the border, where less of it is seen.
 """
-import numpy as np
 
 from ._backend import table
 from .stencil import on_map
@@ -67,7 +66,7 @@ def fit(xp, windows, y, x, kernel, shape):
     step, length = again(windows, inside, step)
     if not xp.dynamic:
         return sigma * again(windows, inside, step)[0], fitted
-    some = np.flatnonzero(length > WORTHWHILE / max(sigma, 2.))
+    some = (length > WORTHWHILE / max(sigma, 2.)).nonzero()[0]
     if len(some):
         step[:, some], _ = again(
             windows[some], inside[:, some], step[:, some])

@@ -25,8 +25,8 @@ from .stencil import modulated_stencils, normalise_stencils
 
 #: How much higher a mode away from the raw peak must be to be taken. Modes
 #: closer than that are told apart by their brightest pixel. On real heatmaps
-#: (nine settings of 3944 maps) 1.1 to 1.3 lost nowhere against the official
-#: decoder; 1, the paper's plain maximum, lost 0.2 AP in one.
+#: (3944, under each merge of the flip test) this lost nowhere against the
+#: official decoder; 1, the paper's plain maximum, lost 0.14 AP in one.
 MODE_MARGIN = 1.1
 
 
@@ -71,7 +71,7 @@ def modulated_peak(xp, maps, kernel, margin=MODE_MARGIN):
     if not xp.dynamic or margin == 1 or not large:
         return xp.by_parts(dense, maps)
     *found, closed = xp.by_parts(partial(_bounded_search, *how), maps)
-    rest = np.flatnonzero(~closed)
+    rest = (~closed).nonzero()[0]
     if len(rest):
         for old, new in zip(found, xp.by_parts(dense, maps, rest)):
             old[rest] = new
@@ -142,7 +142,7 @@ def _bounded_search(xp, rows, cols, kernel, reach, margin, maps):
     limit = np.where(best > 1e-15, (1 - 1e-4) * margin * best, 0)
     bound = partial(_bound, xp, rows, cols, kernel, reach)
     closed = bound(maps, raw_y, raw_x) < limit
-    some = np.flatnonzero(~closed)
+    some = (~closed).nonzero()[0]
     if len(some):
         # What is below zero adds to no peak: leaving it out, at the price of
         # a copy, halves the energy of noise.

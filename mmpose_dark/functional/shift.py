@@ -1,5 +1,4 @@
 """The standard shift, by which DARK is measured (the paper's Eq. 1)."""
-import numpy as np
 
 
 def quarter_shift(xp, maps, y, x):
@@ -36,7 +35,7 @@ def shift_where_not(xp, refined, maps, y, x, step):
     """``step``, (2, M), with the standard shift where ``refined`` is not."""
     if not xp.dynamic:
         return xp.where(refined, step, quarter_shift(xp, maps, y, x))
-    some = np.flatnonzero(~refined)
+    some = (~refined).nonzero()[0]
     if len(some):
         step[:, some] = quarter_shift(xp, maps[some], y[some], x[some])
     return step

@@ -51,8 +51,9 @@ def modulated_stencils(xp, windows, kernel, reach):
     taps = _stencil_taps(
         xp, windows, kernel, reach, windows.shape[1] // 2)
     size, width = taps.shape
-    columns = (taps @ windows).reshape(-1, width)
-    return (columns @ taps.T).reshape(-1, size, size)
+    # One product for all rows of all windows, then a small one for each.
+    rows = windows.reshape(-1, width) @ taps.T
+    return taps @ rows.reshape(-1, width, size)
 
 
 def normalise_stencils(xp, stencils, y, x, kernel, shape):

@@ -1,8 +1,6 @@
 """The Taylor step (Eq. 8) and the official code's way to it."""
 from functools import partial
 
-import numpy as np
-
 from ._backend import table
 from .fit import fit, fit_windows
 from .peaks import raw_peak
@@ -78,7 +76,7 @@ def official_or_fit(xp, maps, limit, kernel):
         other, fitted = _fit_nearby(xp, maps, stencils, y, x, kernel)
         return (y, x, top, xp.where(official, step, other),
                 official | fitted)
-    which = np.flatnonzero(~official)
+    which = (~official).nonzero()[0]
     if len(which):
         step[:, which], official[which] = _fit_nearby(
             xp, maps, stencils[which], y[which], x[which], kernel, which)
