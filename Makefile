@@ -3,7 +3,7 @@
 python := .venv/bin/python
 
 help:
-	@echo 'make demo       train and test a small network with and without DARK'
+	@echo 'make demo       test small networks with and without DARK'
 	@echo 'make test       run the tests; ARGS="-m \"not slow\"" for the quick ones'
 	@echo 'make bench      measure speed against the codec of MMPose'
 	@echo 'make reproduce  train and measure the tables of the paper in miniature'

@@ -2,8 +2,8 @@
 
 Run alone it draws them anew: ``benchmark_report.py bench_out [pictures]``.
 """
+import argparse
 import json
-import sys
 from pathlib import Path
 
 STOCK, PASS = 'MMPose DARK', 'one pass'
@@ -177,4 +177,8 @@ def write_report(folder, images):
 
 
 if __name__ == '__main__':
-    write_report(sys.argv[1], sys.argv[-1])
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('folder', help='--out of benchmark_codec.py')
+    parser.add_argument('images', nargs='?', help='default: the same')
+    args = parser.parse_args()
+    write_report(args.folder, args.images or args.folder)

@@ -29,7 +29,11 @@ def main():
     parser.add_argument(
         '--codec', nargs='+', action=DictAction, default={},
         metavar='KEY=VALUE', help='arguments of the codec, such as peak=raw')
-    args = parser.parse_args()
+    try:
+        args = parser.parse_args()
+    except ValueError:
+        parser.error('--codec takes KEY=VALUE and what follows it: put SRC '
+                     'and OUT first')
 
     try:
         stock = load_config(args.src)

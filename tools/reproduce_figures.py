@@ -3,8 +3,8 @@
 ``python tools/reproduce_figures.py FOLDER`` draws them anew, of whatever is
 finished.
 """
+import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,4 +170,7 @@ def write_figures(folder):
 
 
 if __name__ == '__main__':
-    print(*write_figures(sys.argv[1]), sep='\n')
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('folder', help='--out of reproduce.py')
+    args = parser.parse_args()
+    print(*write_figures(args.folder), sep='\n')

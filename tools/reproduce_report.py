@@ -3,9 +3,9 @@
 ``python tools/reproduce_report.py FOLDER`` writes them anew, of whatever is
 finished.
 """
+import argparse
 import csv
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -178,4 +178,7 @@ def write_report(folder):
 
 
 if __name__ == '__main__':
-    print(write_report(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('folder', help='--out of reproduce.py')
+    args = parser.parse_args()
+    print(write_report(args.folder))
