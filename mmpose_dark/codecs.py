@@ -292,12 +292,9 @@ class DarkHeatmap(BaseKeypointCodec):
 
     def _check_heatmaps(self, heatmaps, ndim: int, shape: str) -> None:
         width, height = self.heatmap_size
-        if not hasattr(heatmaps, 'shape'):
-            raise TypeError(f'heatmaps must be an array or tensor in shape '
-                            f'{shape}, got {type(heatmaps).__name__}')
-        if (len(heatmaps.shape) != ndim
-                or tuple(heatmaps.shape[-2:]) != (height, width)):
+        found = tuple(getattr(heatmaps, 'shape', ()))
+        if len(found) != ndim or found[-2:] != (height, width):
             raise ValueError(
                 f'heatmaps must be in shape {shape} with H={height} and '
                 f'W={width} (heatmap_size={self.heatmap_size}), got '
-                f'{tuple(heatmaps.shape)}')
+                f'{found or type(heatmaps).__name__}')

@@ -1,7 +1,5 @@
-"""The deploy end: networks that end in keypoints, and their ONNX files."""
+"""The deploy end: modules that end in keypoints, to export or compile."""
 import copy
-import inspect
-import json
 
 from .heads import DarkHeadMixin
 
@@ -9,16 +7,11 @@ import torch  # isort: skip
 from torch import nn  # isort: skip
 
 from . import functional as F  # noqa: N812
-from .alignment import entries
 from .codecs import DarkHeatmap
 from .megvii import DarkMegviiHeatmap
 from .model import apply_dark
-from .version import __version__
 
 from mmcv.cnn import fuse_conv_bn  # isort: skip
-
-#: ONNX operators of this set are known to ONNX Runtime, OpenVINO and TensorRT
-OPSET = 18
 
 
 class DarkDecoder(nn.Module):
@@ -176,7 +169,7 @@ class PoseNetwork(nn.Module):
             self.model.head.decoder,
             return_covariance).to(next(self.model.parameters()).device)
         self.flip_test = flip_test
-        self.flip_indices = _attribute(self.model, 'dataset_meta')[
+        self.flip_indices = attribute(self.model, 'dataset_meta')[
             'flip_indices'] if flip_test else None
         self.flip_shift = self._flip_shift()
         self.dtype = torch.float16 if half else torch.float32
@@ -218,7 +211,8 @@ class PoseNetwork(nn.Module):
         return self.decoder(heatmaps)
 
 
-def _attribute(model, name):
+def attribute(model, name):
+    """What ``init_model`` adds to a model, or an error that says so."""
     if not hasattr(model, name):
         raise ValueError(f'model must have {name}, as mmpose.apis.init_model '
                          f'gives it, got a {type(model).__name__} without')
@@ -247,98 +241,3 @@ def _with_norms_folded(model, input_size):
     same = all(torch.allclose(a, b, rtol=0., atol=1e-3 * float(abs(a).max()))
                for a, b in zip(want, got))
     return folded if same else model
-
-
-def export_onnx(network, path):
-    """Write a network as one ONNX file: weights, graph and how to use it.
-
-    Input ``inputs`` in shape (batch, 3, h, w), outputs ``keypoints``,
-    ``scores`` and, if the network has them, ``covariances``; any batch size.
-    :func:`metadata` is in the file, every value as JSON.
-
-    Args:
-        network (PoseNetwork): The network
-        path (str | Path): The file to write
-
-    Raises:
-        ImportError: onnx or onnxscript is not installed.
-        ValueError: As of :func:`metadata`.
-    """
-    network.eval()
-    width, height = network.decoder.codec.input_size
-    example = torch.zeros(2, 3, height, width,
-                          device=network.decoder.factor.device)
-    described = metadata(network)  # complains before the work is done
-    outputs = ['keypoints', 'scores', 'covariances']
-    with torch.no_grad():
-        program = torch.onnx.export(
-            network, (example, ),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=['inputs'],
-            output_names=outputs[:2 + network.decoder.return_covariance],
-            dynamic_shapes=dict(inputs={0: torch.export.Dim('batch', min=1)}),
-            verbose=False)
-    program.model.metadata_props.update(
-        {key: json.dumps(value) for key, value in described.items()})
-    program.save(str(path), external_data=False)
-
-
-def metadata(network):
-    """What a user of an exported network has to know.
-
-    Args:
-        network (PoseNetwork): The network, of a model with its config
-
-    Returns:
-        dict: ``input_size`` (w, h), ``padding`` of the box and ``use_udp`` of
-        the crop; ``mean``, ``std`` and ``bgr_to_rgb`` of the normalisation;
-        ``keypoint_names`` and ``skeleton`` (pairs of their indices);
-        ``codec``, ``flip_test``, ``half`` and ``mmpose_dark``, the version.
-
-    Raises:
-        ValueError: A model without its config, a test pipeline without the
-            crop of top-down models, or no normalisation.
-    """
-    model, codec = network.model, network.decoder.codec
-    pipeline = _attribute(model, 'cfg').test_dataloader.dataset.pipeline
-    steps = {name: entry for entry, name in entries(pipeline)}
-    if not {'GetBBoxCenterScale', 'TopdownAffine'} <= set(steps):
-        raise ValueError(
-            'the test pipeline of the config must crop by GetBBoxCenterScale '
-            f'and TopdownAffine, got {", ".join(map(str, steps))}')
-    norm = model.data_preprocessor
-    if not getattr(norm, '_enable_normalize', False):
-        raise ValueError('the data_preprocessor of the config must have mean '
-                         f'and std, got a {type(norm).__name__} without')
-    meta = _attribute(model, 'dataset_meta')
-    names = meta['keypoint_id2name']
-    return dict(
-        input_size=list(codec.input_size),
-        padding=steps['GetBBoxCenterScale'].get('padding', 1.25),
-        use_udp=bool(steps['TopdownAffine'].get('use_udp', False)),
-        mean=norm.mean.flatten().tolist(),
-        std=norm.std.flatten().tolist(),
-        bgr_to_rgb=bool(norm._channel_conversion),
-        keypoint_names=[names[i] for i in range(len(names))],
-        skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
-        codec=codec_config(codec),
-        flip_test=network.flip_test,
-        half=network.dtype == torch.float16,
-        mmpose_dark=__version__)
-
-
-def codec_config(codec):
-    """The config that builds a :class:`DarkHeatmap`, of either kind.
-
-    Args:
-        codec (DarkHeatmap): The codec
-
-    Returns:
-        dict: ``type`` and all arguments.
-    """
-    names = set(inspect.signature(DarkHeatmap).parameters)
-    if isinstance(codec, DarkMegviiHeatmap):
-        names = names - {'sigma', 'use_udp'} | {'kernel_size'}
-    return dict(type=type(codec).__name__,
-                **{name: getattr(codec, name) for name in sorted(names)})

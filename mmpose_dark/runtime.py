@@ -27,7 +27,7 @@ class PoseRuntime:
     Attributes:
         metadata (dict): What the file says of itself: ``input_size``,
             ``keypoint_names``, ``skeleton`` and so on, see
-            :func:`mmpose_dark.deploy.metadata`
+            :func:`mmpose_dark.export.metadata`
 
     Raises:
         ValueError: A file of another tool, or a batch size that makes no

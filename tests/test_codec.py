@@ -176,6 +176,7 @@ def test_accepts_every_keyword_of_the_stock_codec():
     (dict(sigma=0), 'sigma .* got 0'),
     (dict(input_size=(192, -1)), r'input_size .* got \(192, -1\)'),
     (dict(heatmap_size=48), 'heatmap_size .* got 48'),
+    (dict(heatmap_size='48'), "heatmap_size .* got '48'"),
     (dict(heatmap_size=(48, 64.5)), 'heatmap_size .* got'),
     (dict(blur_kernel_size=10), 'blur_kernel_size .* got 10'),
     (dict(decoding='taylor'), "decoding .* got 'taylor'"),
@@ -200,3 +201,5 @@ def test_bad_input_says_what_is_wrong():
         codec.decode(np.zeros((17, 48, 64)))
     with pytest.raises(ValueError, match=r'\(B, K, H, W\)'):
         codec.batch_decode(torch.zeros(17, 64, 48))
+    with pytest.raises(ValueError, match='heatmaps must be .* got list'):
+        codec.decode([[[1.]]])

@@ -119,12 +119,38 @@ def test_numpy_equals_torch(rng, sigma, size, way):
         np.testing.assert_array_equal(b, d.numpy())
 
 
+@pytest.mark.parametrize('sigma', [1, 2, 3])
+def test_numpy_equals_torch_where_nothing_is_drawn(rng, sigma):
+    """Numpy leaves out the expansions that would change nothing."""
+    torch = pytest.importorskip('torch')
+    maps = rng.random((5000, 33, 29))
+    np.testing.assert_allclose(
+        decode_heatmaps(maps, sigma)[0],
+        decode_heatmaps(torch.from_numpy(maps), sigma)[0], atol=1e-4)
+
+
 @pytest.mark.parametrize('way', WAYS, ids=str)
 def test_scores_are_those_of_mmpose(rng, way):
     """Whatever peak is read: thresholds on scores stay what they were."""
     maps, _ = noisy_gaussians(rng, 2, (48, 64), 50, 0.3)
     np.testing.assert_array_equal(
         decode_heatmaps(maps, 2., **way)[1], maps.max((1, 2)))
+
+
+@pytest.mark.parametrize('inside', [False, True])
+def test_autocast_of_torch_before_2_4(monkeypatch, inside):
+    """Whose questions name no device: there is one for each."""
+    torch = pytest.importorskip('torch')
+    from mmpose_dark.functional._backend import TorchBackend
+    now = torch.is_autocast_enabled
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, 'is_autocast_enabled', lambda: False)
+        backend = TorchBackend()
+    monkeypatch.setattr(torch, 'is_autocast_cpu_enabled', lambda: now('cpu'))
+    with torch.autocast('cpu', torch.bfloat16, enabled=inside):
+        with backend.guard(torch.zeros(1)):
+            assert not now('cpu')
+        assert now('cpu') == inside
 
 
 def test_half_precision_is_computed_in_float32(rng):
@@ -250,21 +276,24 @@ def test_broken_maps_give_documented_finite_results(way, kind):
 
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('sigma', [1, 2])
 @pytest.mark.parametrize('way', WAYS[:3], ids=str)
-def test_a_pixel_of_minus_infinity_counts_as_zero(rng, way, kind):
+def test_a_pixel_of_minus_infinity_counts_as_zero(rng, way, sigma, kind):
     """Far from the peak it changes nothing, beside it little."""
-    maps, points = noisy_gaussians(rng, 2, (48, 64), 100, .05, 8)
+    maps, points = noisy_gaussians(rng, sigma, (48, 64), 100, .05, 8)
     far, near = maps.copy(), maps.copy()
     far[:, 0, 0], maps[:, 0, 0] = -np.inf, 0
     index = np.rint(points).astype(int)
-    near[np.arange(100), index[:, 1] + 4, index[:, 0]] = -np.inf
+    near[np.arange(100), index[:, 1] + 5, index[:, 0]] = -np.inf
     found, scores = (to_numpy(a) for a in decode_heatmaps(
-        as_kind(far, kind), 2., **way))
-    want, want_scores = decode_heatmaps(maps, 2., **way)
+        as_kind(far, kind), sigma, **way))
+    want, want_scores = decode_heatmaps(maps, sigma, **way)
     np.testing.assert_allclose(found, want, atol=1e-4)
     np.testing.assert_array_equal(scores, want_scores)
-    error = to_numpy(decode_heatmaps(as_kind(near, kind), 2., **way)[0])
-    assert rmse(error, points) < 1.5 * rmse(want, points)
+    found, _, cov = (to_numpy(a) for a in decode_heatmaps(
+        as_kind(near, kind), sigma, return_covariance=True, **way))
+    assert rmse(found, points) < 1.5 * rmse(want, points)
+    assert cov[:, 0, 0].max() < .1
 
 
 @pytest.mark.parametrize('way', WAYS, ids=str)
@@ -312,12 +341,13 @@ def test_mirroring_the_map_mirrors_the_joint(seed):
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 def test_covariance_predicts_the_scatter(rng, kind):
-    for noise, background in ((0.02, 0), (0.1, 0), (0.05, -.2), (0.05, .2)):
-        maps, points = noisy_gaussians(rng, 2, (48, 64), 2000, noise, 7)
+    for sigma, noise, background in (
+            (2, .02, 0), (2, .1, 0), (2, .05, -.2), (2, .05, .2), (1, .05, 0)):
+        maps, points = noisy_gaussians(rng, sigma, (48, 64), 2000, noise, 7)
         maps += background
         keypoints, _, cov = (
             to_numpy(a) for a in decode_heatmaps(
-                as_kind(maps, kind), 2., return_covariance=True))
+                as_kind(maps, kind), sigma, return_covariance=True))
         error = keypoints - points
         scatter = np.cov(error.T)
         np.testing.assert_allclose(
@@ -335,6 +365,21 @@ def test_covariance_does_not_depend_on_the_scale(rng, scale):
         (maps * factor).astype(np.float32), 2., return_covariance=True)[2]
         for factor in (1, scale))
     np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-7)
+
+
+def test_variances_are_positive(rng):
+    """Of whatever map, where the best Gaussian would be a hole as well."""
+    maps = rng.standard_normal((20000, 12, 12)) - 1
+    cov = decode_heatmaps(maps, 1., return_covariance=True)[2]
+    assert np.isfinite(cov).all() and (np.linalg.eigvalsh(cov) > 0).all()
+
+
+def test_covariance_of_few_pixels_is_that_of_the_whole_map(rng):
+    for height, width in ((1, 1), (1, 3), (5, 1), (2, 2)):
+        cov = decode_heatmaps(rng.random((50, height, width)), 2.,
+                              return_covariance=True)[2]
+        np.testing.assert_allclose(
+            cov, [[[width**2 / 12, 0], [0, height**2 / 12]]] * 50)
 
 
 def test_covariance_of_nothing_is_that_of_the_whole_map():

@@ -97,7 +97,7 @@ def test_of_megvii():
 def test_codec_config_builds_the_codec_again():
     from mmpose.registry import KEYPOINT_CODECS
 
-    from mmpose_dark.deploy import codec_config
+    from mmpose_dark.export import codec_config
     for codec in (DarkHeatmap(**GEOMETRY, peak='raw', blur_kernel_size=5),
                   DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11,
                                     decoding='shift')):
@@ -166,7 +166,8 @@ class Case:
         from mmpose.registry import DATASETS
 
         from mmpose_dark.config import load_config
-        from mmpose_dark.deploy import PoseNetwork, export_onnx
+        from mmpose_dark.deploy import PoseNetwork
+        from mmpose_dark.export import export_onnx
         cfg = darkify(load_config(STOCK), head=True)
         cfg.model.test_cfg.flip_test = flip_test
         self.model = init_model(cfg, CHECKPOINT, 'cpu')
@@ -277,7 +278,8 @@ def test_float16(data, tmp_path):
 
 @pytest.mark.slow
 def test_a_network_is_where_its_model_is(single):
-    from mmpose_dark.deploy import PoseNetwork, metadata
+    from mmpose_dark.deploy import PoseNetwork
+    from mmpose_dark.export import metadata
     model = copy.deepcopy(single.model).to('meta')
     network = PoseNetwork(model, flip_test=True)
     assert {tensor.device.type for tensor in (
@@ -294,7 +296,7 @@ def test_batch_norms_are_folded_where_they_belong(single):
     """A norm listed after another convolution's is left alone."""
     from torch.nn import BatchNorm2d
 
-    from mmpose_dark.deploy import _with_norms_folded
+    from mmpose_dark.deploy import PoseNetwork, _with_norms_folded
 
     def norms(model):
         return sum(isinstance(m, BatchNorm2d) for m in model.modules())
@@ -304,6 +306,8 @@ def test_batch_norms_are_folded_where_they_belong(single):
     assert norms(model) > 10
     folded = _with_norms_folded(model, (96, 128))
     assert norms(folded) < norms(model) / 2
+    assert norms(PoseNetwork(model, half=True)) == norms(folded)
+    assert norms(PoseNetwork(model)) == norms(model)
     with torch.no_grad():
         torch.testing.assert_close(
             folded._forward(inputs), model._forward(inputs), rtol=0, atol=1e-4)

@@ -55,7 +55,8 @@ def contestants(config, folder, threads):
     from mmpose.codecs import MSRAHeatmap
 
     from mmpose_dark.config import load_config
-    from mmpose_dark.deploy import PoseNetwork, export_onnx
+    from mmpose_dark.deploy import PoseNetwork
+    from mmpose_dark.export import export_onnx
     torch.manual_seed(0)
     network = PoseNetwork(init_model(load_config(config), device='cpu'))
     codec = network.decoder.codec

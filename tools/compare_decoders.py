@@ -110,6 +110,7 @@ def main():
         parser.error('--heatmaps needs --ann')
 
     import kept_heatmaps
+    from test_runner import build_runner
     from tqdm import tqdm
 
     from mmpose_dark.config import load_config  # before MMPose
@@ -126,8 +127,7 @@ def main():
         cfg.merge_from_dict(args.cfg_options)
         # Detections have no labels beside them to measure errors by.
         cfg.test_dataloader.dataset.pop('bbox_file', None)
-        runner = kept_heatmaps.build_runner(cfg, args.checkpoint,
-                                            args.work_dir)
+        runner = build_runner(cfg, args.checkpoint, args.work_dir)
         try:
             kept = kept_heatmaps.predict(
                 runner, partial(tqdm, desc='network', unit='batch'))

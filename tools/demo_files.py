@@ -8,7 +8,7 @@ import cv2
 import mmcv
 import numpy as np
 
-# Of mimetypes, a host may know fewer.
+# By suffix: what the module mimetypes knows depends on the host.
 IMAGES = ('.bmp', '.jp2', '.jpe', '.jpeg', '.jpg', '.png', '.ppm', '.tif',
           '.tiff', '.webp')
 VIDEOS = ('.avi', '.flv', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg',

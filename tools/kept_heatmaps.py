@@ -5,7 +5,6 @@ with and without flipping the input, and their scores by any decoder and any
 merge of the flip test.
 """
 import contextlib
-import copy
 import io
 import json
 import math
@@ -165,36 +164,6 @@ def _area(sample):
         'area', max(1., .53 * (right - x) * (bottom - y)))
 
 
-def only_test(cfg):
-    """A copy of a config without training; its data need not exist."""
-    cfg = copy.deepcopy(cfg)
-    for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
-                 'val_dataloader', 'val_cfg', 'val_evaluator',
-                 'param_scheduler'):
-        cfg[name] = None
-    return cfg
-
-
-def build_runner(cfg, checkpoint, work_dir):
-    """A Runner of which only the test half is built, its weights loaded.
-
-    Args:
-        cfg (Config): Of any top-down model.
-        checkpoint (str | Path, optional): ``None`` leaves random weights.
-        work_dir (str | Path): For logs.
-    """
-    from mmengine.runner import Runner
-    cfg = only_test(cfg)
-    cfg.work_dir = str(work_dir)
-    cfg.load_from = None if checkpoint is None else str(checkpoint)
-    cfg.resume = False
-    cfg.log_level = 'WARNING'
-    with contextlib.redirect_stdout(io.StringIO()):
-        runner = Runner.from_cfg(cfg)
-        runner.load_or_resume()
-    return runner
-
-
 def predict(runner, progress=iter):
     """Run the network once over the test set, as it is and flipped.
 
@@ -246,7 +215,7 @@ def _codec_of(decoder):
     return codec
 
 
-def load(path, ann_file, sigma=2, input_size=None):
+def load(path, ann_file, sigma=2):
     """Heatmaps of :meth:`KeptHeatmaps.save`, or that came from elsewhere.
 
     Args:
@@ -255,12 +224,11 @@ def load(path, ann_file, sigma=2, input_size=None):
             ``input_center`` and ``input_scale`` (N, 2) as in MMPose's
             metainfo, ``ann_id`` (N, ). ``save`` adds ``codec`` (JSON),
             ``flip_indices`` and ``sigmas`` (K, ); without them it is taken
-            for a model of COCO's keypoints aligned as the stock codec.
+            for a model of COCO's keypoints and stride 4, aligned as the stock
+            codec.
         ann_file (str | Path): Annotations in the COCO format.
         sigma (float): What the network was trained with, where ``codec`` does
             not say; heatmap px.
-        input_size (tuple, optional): (w, h), likewise; 4 times the heatmap's
-            if not given.
 
     Returns:
         KeptHeatmaps: The same as were saved.
@@ -285,7 +253,7 @@ def load(path, ann_file, sigma=2, input_size=None):
         flip_indices, sigmas = file['flip_indices'], file['sigmas']
     else:
         width, height = kept[0].shape[:1:-1]
-        codec = dict(input_size=input_size or (4 * width, 4 * height),
+        codec = dict(input_size=(4 * width, 4 * height),
                      heatmap_size=(width, height), sigma=sigma)
         import mmpose
         meta = parse_pose_metainfo(dict(from_file=str(

@@ -47,10 +47,10 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
         tuple[dict, list[dict]]: Metrics of the config and one dict per
         person as MMPose's ``DumpResults`` writes it.
     """
-    from kept_heatmaps import only_test
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmengine.runner import Runner
+    from test_runner import only_test
 
     class Progress(Hook):
 

@@ -126,12 +126,13 @@ def work(run, args):
     from mmpose_dark import DarkHeatmap  # noqa: F401
     register_all_modules()
     from compare_decoders import compare
+    from test_runner import build_runner
     cfg = config(run, args)
     folder = Path(cfg.work_dir)
     weights = folder / 'weights.pth'
     if not weights.is_file():
         train(cfg, weights)
-    tester = kept_heatmaps.build_runner(cfg, weights, folder)
+    tester = build_runner(cfg, weights, folder)
     kept = kept_heatmaps.predict(tester)
     if run.seed == 0:
         kept.save(folder / 'heatmaps.npz')

@@ -20,7 +20,7 @@ def _kept(folder, encoding):
     if not scores.is_file():
         return None
     return kept_heatmaps.load(
-        path, folder / 'data/val/person_keypoints.json', 1)
+        path, folder / 'data/val/person_keypoints.json')
 
 
 def modulation(plt, biased):

@@ -18,6 +18,8 @@ PCKH = {'PCKh@0.5': 'PCKh@0.5', 'PCKh@0.1': 'PCKh@0.1'}
 #: about differs
 MERGE = 'exact'
 MAIN = 'SimpleBaseline', '128x96'
+#: the encoding and decoding over which gains are, by the same network
+BASE = 'biased', 'shift'
 #: table -> row -> the published figures of its first metrics (Zhang et al.,
 #: CVPR 2020): AP on COCO val2017, of HRNet-W32 at 128x96 where not said
 #: otherwise; of Table 4 the paper's own three sizes, smallest to smallest
@@ -99,7 +101,7 @@ def values(scores, decoder, metrics=OKS, merge=MERGE):
     rows = [next(row for row in one['rows'] if row['decoder'] == decoder
                  and row['merge'] == merge) for one in scores]
     return (100 * np.array([[row['metrics'][key] for key in metrics]
-                            for row in rows]),
+                            for row in rows]).reshape(-1, len(metrics)),
             np.array([row['median_px'] for row in rows]))
 
 
@@ -111,8 +113,8 @@ def said(figures):
 
 
 def gain(points, base):
-    """Mean and spread of the gain in AP, seed by seed."""
-    if base is None or len(points) != len(base):
+    """Mean and spread of the gain in a metric, seed by seed."""
+    if len(points) != len(base):
         return ''
     gains = points - base
     return f'{gains.mean():+.1f}' + (
@@ -122,7 +124,7 @@ def gain(points, base):
 def table(number, title, rows, found):
     """One table in Markdown and its lines for CSV; None, [] without rows."""
     heads = PCKH if number == '5' else OKS
-    body, lines, base = [], [], None
+    body, lines = [], []
     published = PAPER.get(number, {})
     # metrics of which there are published figures
     shown = list(heads.values())[:max(map(len, published.values()), default=0)]
@@ -131,11 +133,11 @@ def table(number, title, rows, found):
         if not scores:
             continue
         metrics, median = values(scores, decoder, heads, *merge)
-        first = base is None or name.endswith('baseline')
+        base, _ = values(found.get((network, size, BASE[0]), []), BASE[1],
+                         heads)
         cells = [name, *map(said, metrics.T), f'{median.mean():.2f}',
-                 '' if first else gain(metrics[:, 0], base)]
-        if first:
-            base = metrics[:, 0]
+                 '' if (encoding, decoder) == BASE else
+                 gain(metrics[:, 0], base[:, 0])]
         paper = list(published.get(name, ()))
         paper += [''] * (len(shown) - len(paper))
         body.append(cells + list(map(str, paper)))
@@ -160,8 +162,8 @@ def write_report(folder):
 
     Returns:
         str: The tables in Markdown; rows whose trainings are not finished
-        are left out. Mean and standard deviation over the seeds; gains, over
-        the first row or the baseline above, are taken seed by seed.
+        are left out. Mean and standard deviation over the seeds; gains over
+        ``BASE`` are taken seed by seed.
     """
     found = load(folder)
     parts, lines = [], [['table', 'row', 'seeds', 'metric', 'mean', 'std',

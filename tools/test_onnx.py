@@ -14,10 +14,10 @@ import io
 import tempfile
 
 import numpy as np
-from kept_heatmaps import build_runner
 from mmengine.config import DictAction
 from rich.console import Console
 from rich.table import Table
+from test_runner import build_runner
 
 from mmpose_dark import DarkHeatmap, apply_dark
 from mmpose_dark.config import load_config

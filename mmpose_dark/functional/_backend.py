@@ -33,9 +33,8 @@ class NumpyBackend:
             raise TypeError(f'{name} must be real numbers, got an array of '
                             f'dtype {array.dtype}')
         if array.dtype not in (np.float32, np.float64):
-            double = array.dtype == np.dtype('f8').newbyteorder()
-            with np.errstate(over='ignore'):
-                array = array.astype(np.float64 if double else np.float32)
+            swapped = array.dtype == np.dtype('f8').newbyteorder()
+            array = array.astype(np.float64 if swapped else np.float32)
         return array
 
     @staticmethod

@@ -116,8 +116,8 @@ def decode_heatmaps(heatmaps,
           with amplitude :math:`a` of the Gaussian, :math:`A` of it and a
           constant background, kernel energy :math:`E = \sum g^2` and the
           noise :math:`\hat n` estimated from what Gaussian and background
-          leave over in the window. Where there is no keypoint or no fit: the
-          variance of a uniform position on the map.
+          leave over in the window. Where there is no keypoint, no fit or no
+          more than 4 pixels: the variance of a uniform position on the map.
 
     Raises:
         ValueError: A shape, sigma, kernel size or choice that makes no sense.

@@ -117,12 +117,12 @@ def keypoint_weights(keypoints,
 
 def _visible(points, keypoints_visible):
     """The visibility, if there is one for every point."""
-    shape = tuple(getattr(keypoints_visible, 'shape', ()))
-    if shape != tuple(points.shape[:-1]):
-        got = shape if shape else type(keypoints_visible).__name__
+    shape, found = (tuple(getattr(array, 'shape', ()))
+                    for array in (points, keypoints_visible))
+    if found != shape[:-1]:
         raise ValueError(
-            f'keypoints_visible must be in shape {tuple(points.shape[:-1])} '
-            f'as keypoints are, got {got}')
+            f'keypoints_visible must be in shape {shape[:-1]} as keypoints '
+            f'are, got {found or type(keypoints_visible).__name__}')
     return keypoints_visible
 
 

@@ -19,8 +19,7 @@ from .stencil import on_map
 from .step import newton_step
 
 #: A step, in px, after which another expansion is worth taking where work may
-#: follow the data: the error left is about its square over sigma. Of a sigma
-#: below 2 it is smaller in proportion.
+#: follow the data: the error left is about its square over sigma.
 WORTHWHILE = 0.005
 
 
@@ -66,7 +65,7 @@ def fit(xp, windows, y, x, kernel, shape):
     step, length = again(windows, inside, step)
     if not xp.dynamic:
         return sigma * again(windows, inside, step)[0], fitted
-    some = (length > WORTHWHILE / max(sigma, 2.)).nonzero()[0]
+    some = (length > WORTHWHILE / sigma).nonzero()[0]
     if len(some):
         step[:, some], _ = again(
             windows[some], inside[:, some], step[:, some])
@@ -132,17 +131,15 @@ def _peak_and_noise(xp, windows, inside, step, sigma):
     def total(array):
         return array.sum(2).sum(1)
 
-    # The two by the normal equations. A pixel or two do not tell a constant.
+    # The two by the normal equations.
     count, g, gg = total(on_map), total(gaussian), total(gaussian * gaussian)
     h, hg = total(windows), total(windows * gaussian)
     det = gg * count - g * g
-    both = det > 1e-4 * gg * count
-    det = xp.where(both, det, 1.)
-    peak = xp.where(both, (hg * count - h * g) / det, hg / gg)
-    constant = xp.where(both, (h * gg - hg * g) / det, 0.)
+    peak, constant = (hg * count - h * g) / det, (h * gg - hg * g) / det
     left = windows - peak[:, None, None] * gaussian - (
         constant[:, None, None] * on_map)
-    return peak, total(left * left) / xp.at_least(count - 4, 1.)
+    # Not finite for as many pixels as parameters: nothing is left to tell by.
+    return peak, total(left * left) / (count - 4)
 
 
 def _inside(xp, windows, y, x, shape):

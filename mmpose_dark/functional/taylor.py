@@ -94,13 +94,12 @@ def _stencils_at_raw_peak(xp, kernel, maps):
 def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
     """Fit from the highest pixel of the normalised modulated stencil."""
     height, width = maps.shape[1:]
-    local = normalise_stencils(xp, stencils, y, x, kernel, (height, width))
-    local = xp.where(xp.isfinite(local), local, -float('inf'))
-    local = local.reshape(-1, 25)
-    best = xp.argmax(local)
-    # A pixel of -inf nearby leaves nothing finite to compare.
-    best = xp.where(xp.isfinite(xp.take_last(local, best)), best, 12)
-    # The middle may be off a map smaller than the stencil.
+    local = normalise_stencils(
+        xp, stencils, y, x, kernel, (height, width)).reshape(-1, 25)
+    # One pixel that is not finite takes the whole stencil with it, and leaves
+    # nothing to compare.
+    best = xp.where(xp.isfinite(local[:, 12]), xp.argmax(local), 12)
+    # Of a map without positive pixels the best may lie beside it.
     near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
     near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
     windows = fit_windows(xp, maps, near_y, near_x, kernel, which)
