@@ -1,11 +1,12 @@
 """DARK for MMPose: distribution-aware encoding and decoding of heatmaps.
 
 Importing the package is light. The registered parts, which know MMPose, load
-on first use (PEP 562); :mod:`mmpose_dark.functional` works where no mm*
-package is installed.
+on first use (PEP 562) or when MMPose looks for them, see :mod:`._compat`;
+:mod:`mmpose_dark.functional` works where no mm* package is installed.
 """
 from importlib import import_module
 
+from ._compat import install
 from .version import __version__
 
 #: public name -> the module that defines it
@@ -22,6 +23,8 @@ _PARTS = {
     'darkify': '.config',
     'functional': '.functional',
 }
+
+install()
 
 __all__ = ['__version__', *_PARTS]
 

@@ -2,17 +2,12 @@
 from typing import List, Optional, Tuple
 
 import numpy as np
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
 
-from . import _compat
-
-_compat.install()
-
-from mmpose.codecs.base import BaseKeypointCodec  # noqa: E402
-from mmpose.registry import KEYPOINT_CODECS  # noqa: E402
-
-from . import functional as F  # noqa: E402, N812
-from ._host import to_host, where_they_are  # noqa: E402
-from .functional._checks import (  # noqa: E402
+from . import functional as F  # noqa: N812
+from ._host import to_host, where_they_are
+from .functional._checks import (
     check_blur_kernel_size,
     check_choice,
     check_one_instance,

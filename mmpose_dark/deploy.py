@@ -1,17 +1,15 @@
 """The deploy end: modules that end in keypoints, to export or compile."""
 import copy
 
-from .heads import DarkHeadMixin
-
-import torch  # isort: skip
-from torch import nn  # isort: skip
+import torch
+from mmcv.cnn import fuse_conv_bn
+from torch import nn
 
 from . import functional as F  # noqa: N812
 from .codecs import DarkHeatmap
+from .heads import DarkHeadMixin
 from .megvii import DarkMegviiHeatmap
 from .model import apply_dark
-
-from mmcv.cnn import fuse_conv_bn  # isort: skip
 
 
 class DarkDecoder(nn.Module):

@@ -1,24 +1,20 @@
 """Heads that keep heatmaps on the device, from target to keypoint."""
-from . import _compat
-
-_compat.install()
-
-import torch  # noqa: E402
-from mmengine.structures import InstanceData, PixelData  # noqa: E402
-from mmpose.models.heads import (  # noqa: E402
+import torch
+from mmengine.structures import InstanceData, PixelData
+from mmpose.models.heads import (
     CPMHead,
     HeatmapHead,
     ViPNASHead,
 )
-from mmpose.models.utils.tta import flip_heatmaps as stock_flip  # noqa: E402
-from mmpose.registry import MODELS  # noqa: E402
-from torch import nn  # noqa: E402
+from mmpose.models.utils.tta import flip_heatmaps as stock_flip
+from mmpose.registry import MODELS
+from torch import nn
 
-from . import functional as F  # noqa: E402, N812
-from ._host import where_they_are  # noqa: E402
-from .alignment import warn_unless_aligned  # noqa: E402
-from .codecs import DarkHeatmap  # noqa: E402
-from .functional._checks import check_choice  # noqa: E402
+from . import functional as F  # noqa: N812
+from ._host import where_they_are
+from .alignment import warn_unless_aligned
+from .codecs import DarkHeatmap
+from .functional._checks import check_choice
 
 
 class DarkHeadMixin:

@@ -1,13 +1,9 @@
 """Targets that travel as coordinates."""
-from . import _compat
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.datasets.transforms import GenerateTarget
+from mmpose.registry import TRANSFORMS
 
-_compat.install()
-
-from mmpose.codecs.base import BaseKeypointCodec  # noqa: E402
-from mmpose.datasets.transforms import GenerateTarget  # noqa: E402
-from mmpose.registry import TRANSFORMS  # noqa: E402
-
-from .codecs import DarkHeatmap  # noqa: E402
+from .codecs import DarkHeatmap
 
 
 @TRANSFORMS.register_module()

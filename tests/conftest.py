@@ -1,4 +1,5 @@
 """Shared fixtures: heatmaps with known truth."""
+import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 import pytest
 

@@ -2,14 +2,12 @@
 import numpy as np
 import pytest
 import torch
+from mmpose_dark import DarkHeatmap
 from conftest import noisy_gaussians
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from mmpose_dark import DarkHeatmap
-
-from mmpose.codecs import MSRAHeatmap, UDPHeatmap  # isort: skip
-from mmpose.registry import KEYPOINT_CODECS  # isort: skip
+from mmpose.codecs import MSRAHeatmap, UDPHeatmap
+from mmpose.registry import KEYPOINT_CODECS
 
 GEOMETRY = dict(input_size=(192, 256), heatmap_size=(48, 64), sigma=2)
 SIZES = [

@@ -7,20 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import (
     DarkHeatmap,
     DarkMegviiHeatmap,
     apply_dark,
     darkify,
 )
-
-from mmengine.config import Config  # isort: skip
-from mmengine.registry import init_default_scope  # isort: skip
-from mmpose.codecs import MegviiHeatmap, UDPHeatmap  # isort: skip
-from mmpose.registry import MODELS  # isort: skip
-from mmpose.structures import PoseDataSample  # isort: skip
-from mmpose.utils import register_all_modules  # isort: skip
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.codecs import MegviiHeatmap, UDPHeatmap
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from mmpose.utils import register_all_modules
 
 register_all_modules()
 

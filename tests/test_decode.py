@@ -8,7 +8,6 @@ import pytest
 from conftest import SIZES, as_kind, noisy_gaussians, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from mmpose_dark.functional import decode_heatmaps, encode_heatmaps
 
 KERNELS = {1: 3, 2: 11, 3: 17}

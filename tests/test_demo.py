@@ -7,7 +7,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
 from mmpose_dark.synthetic import make_figures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -159,8 +158,8 @@ def test_compare_draws_both_readings(run, data, tmp_path):
 
 
 def test_stock_reading_is_that_of_the_stock_codec(data):
+    from mmpose.apis import inference_topdown, init_model
     from mmpose_dark.config import darkify, load_config
-    from mmpose.apis import inference_topdown, init_model  # isort: skip
     image = cv2.imread(str(sorted((data / 'images').iterdir())[1]))
     stock_cfg = load_config(str(
         demo.FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'))
@@ -181,10 +180,10 @@ def test_boxes_of_a_detector(run, data, tmp_path):
     """
     pytest.importorskip('mmdet')
     import torch
+    from mmdet.registry import MODELS
     from mmdet.utils import register_all_modules
     from mmengine.config import Config
     from mmengine.hub import get_config
-    from mmdet.registry import MODELS  # isort: skip
     register_all_modules(init_default_scope=False)
     cfg = get_config('mmdet::detr/detr_r50_8xb2-150e_coco.py')
     cfg.model.backbone.update(depth=18, base_channels=8, stem_channels=8,

@@ -8,12 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import DarkDecoder, DarkHeatmap, DarkMegviiHeatmap, darkify
+from mmengine.dataset import pseudo_collate
+from mmpose.codecs import MSRAHeatmap
 from mmpose_dark.synthetic import make_figures
-
-from mmengine.dataset import pseudo_collate  # isort: skip
-from mmpose.codecs import MSRAHeatmap  # isort: skip
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures'
@@ -96,7 +94,6 @@ def test_of_megvii():
 
 def test_codec_config_builds_the_codec_again():
     from mmpose.registry import KEYPOINT_CODECS
-
     from mmpose_dark.export import codec_config
     for codec in (DarkHeatmap(**GEOMETRY, peak='raw', blur_kernel_size=5),
                   DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11,
@@ -164,7 +161,6 @@ class Case:
     def __init__(self, data, path, flip_test, by_tool=False, **kwargs):
         from mmpose.apis import init_model
         from mmpose.registry import DATASETS
-
         from mmpose_dark.config import load_config
         from mmpose_dark.deploy import PoseNetwork
         from mmpose_dark.export import export_onnx
@@ -294,9 +290,8 @@ def test_a_network_is_where_its_model_is(single):
 @pytest.mark.slow
 def test_batch_norms_are_folded_where_they_belong(single):
     """A norm listed after another convolution's is left alone."""
-    from torch.nn import BatchNorm2d
-
     from mmpose_dark.deploy import PoseNetwork, _with_norms_folded
+    from torch.nn import BatchNorm2d
 
     def norms(model):
         return sum(isinstance(m, BatchNorm2d) for m in model.modules())
@@ -359,7 +354,6 @@ def test_the_file_is_whole_and_says_what_it_is(single, flipped):
 def test_runtime_finds_what_mmpose_finds(single, data):
     import cv2
     from mmpose.apis import inference_topdown
-
     from mmpose_dark.runtime import PoseRuntime
     pytest.importorskip('onnxruntime')
     pose = PoseRuntime(single.path)
@@ -441,7 +435,6 @@ def test_register_adds_to_what_mmdeploy_has(monkeypatch):
 
     from mmengine.config import Config
     from mmengine.registry import Registry
-
     from mmpose_dark.sdk import register
     registry = Registry('mmpose tasks')
 
@@ -476,7 +469,6 @@ def test_mmdeploy_writes_sdk_files():
     pytest.importorskip('mmdeploy')
     from mmdeploy.apis.utils import build_task_processor
     from mmengine.config import Config
-
     from mmpose_dark.sdk import register
     register()
     cfg = darkify(STOCK)

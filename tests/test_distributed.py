@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark.synthetic import make_figures
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,6 @@ import pytest
 from conftest import SIZES, as_kind, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from mmpose_dark.functional import encode_heatmaps, keypoint_weights
 
 

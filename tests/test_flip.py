@@ -5,7 +5,6 @@ import torch
 from conftest import SIZES, as_kind, to_numpy
 from hypothesis import given
 from hypothesis import strategies as st
-
 from mmpose_dark.functional import (
     decode_heatmaps,
     encode_heatmaps,

@@ -4,24 +4,22 @@ import copy
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import (
     DarkCPMHead,
     DarkHeatmapHead,
     DarkViPNASHead,
     check_alignment,
 )
-from mmpose_dark.functional import flip_heatmaps, pck_accuracy
-
-from mmengine.config import Config  # isort: skip
-from mmengine.structures import InstanceData, PixelData  # isort: skip
-from mmpose.evaluation.functional import pose_pck_accuracy  # isort: skip
-from mmpose.models.utils.tta import flip_heatmaps as stock_flip  # isort: skip
-from mmpose.registry import KEYPOINT_CODECS, MODELS  # isort: skip
-from mmpose.structures import (  # isort: skip
+from mmengine.config import Config
+from mmengine.structures import InstanceData, PixelData
+from mmpose.evaluation.functional import pose_pck_accuracy
+from mmpose.models.utils.tta import flip_heatmaps as stock_flip
+from mmpose.registry import KEYPOINT_CODECS, MODELS
+from mmpose.structures import (
     MultilevelPixelData,
     PoseDataSample,
 )
+from mmpose_dark.functional import flip_heatmaps, pck_accuracy
 
 GEOMETRY = dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1)
 CODEC = dict(type='mmpose_dark.DarkHeatmap', **GEOMETRY)

@@ -6,14 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import DarkHeatmap
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.registry import DATASETS, MODELS
+from mmpose.utils import register_all_modules
 from mmpose_dark.synthetic import make_figures
-
-from mmengine.config import Config  # isort: skip
-from mmengine.registry import init_default_scope  # isort: skip
-from mmpose.registry import DATASETS, MODELS  # isort: skip
-from mmpose.utils import register_all_modules  # isort: skip
 
 register_all_modules()
 pytestmark = pytest.mark.slow

@@ -3,7 +3,6 @@ import numpy as np
 import oracle
 import pytest
 from conftest import SIZES, as_kind, noisy_gaussians, to_numpy
-
 from mmpose_dark.functional import modulate_heatmaps
 
 

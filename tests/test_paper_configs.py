@@ -5,17 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import DarkHeatmap, check_alignment, darkify
-
-from mmengine.config import Config  # isort: skip
-from mmengine.fileio import load  # isort: skip
-from mmengine.optim import build_optim_wrapper  # isort: skip
-from mmengine.registry import init_default_scope  # isort: skip
-from mmpose.datasets.transforms import GenerateTarget  # isort: skip
-from mmpose.datasets.transforms import PackPoseInputs  # isort: skip
-from mmpose.registry import MODELS  # isort: skip
-from mmpose.utils import register_all_modules  # isort: skip
+from mmengine.config import Config
+from mmengine.fileio import load
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
+from mmpose.registry import MODELS
+from mmpose.utils import register_all_modules
 
 register_all_modules()
 pytestmark = pytest.mark.slow

@@ -23,7 +23,6 @@ def tools():
     import compare_decoders
     import kept_heatmaps
     import reproduce_report
-
     from mmpose_dark import DarkHeatmap  # noqa: F401  first, see _compat
     yield compare_decoders, kept_heatmaps, reproduce_report
     sys.path.remove(str(TOOLS))
@@ -42,7 +41,6 @@ def data(tmp_path_factory):
 def perfect(data, tmp_path_factory):
     """An npz of a network that is never wrong, aligned as the stock codec."""
     from mmpose.structures.bbox import bbox_xywh2cs
-
     from mmpose_dark.functional import encode_heatmaps
     anns = json.loads(
         (data / 'val/person_keypoints.json').read_text())['annotations']

@@ -6,7 +6,6 @@ import textwrap
 import cv2
 import numpy as np
 import pytest
-
 from mmpose_dark.runtime import check_boxes, crop, normalise
 
 
@@ -30,8 +29,7 @@ def some_boxes(dtype, num=60):
 def test_crop_is_that_of_mmpose_to_the_last_bit(image, dtype, use_udp, size):
     pytest.importorskip('mmpose')
     from mmpose_dark import DarkHeatmap  # noqa: F401, before mmpose.datasets
-    from mmpose.datasets.transforms import (  # isort: skip
-        GetBBoxCenterScale, TopdownAffine)
+    from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
     for padding in (1.25, 1.):
         steps = (GetBBoxCenterScale(padding),
                  TopdownAffine(size, use_udp=use_udp))
@@ -50,7 +48,7 @@ def test_normalises_as_mmpose_does(image, bgr_to_rgb):
     torch = pytest.importorskip('torch')
     pytest.importorskip('mmpose')
     from mmpose_dark import DarkHeatmap  # noqa: F401, before mmpose.models
-    from mmpose.models import PoseDataPreprocessor  # isort: skip
+    from mmpose.models import PoseDataPreprocessor
     mean, std = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
     crops = [image[:128, :96], image[100:228, 50:146]]
     want = PoseDataPreprocessor(mean, std, bgr_to_rgb=bgr_to_rgb)(dict(

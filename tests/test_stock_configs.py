@@ -11,19 +11,17 @@ import json
 from functools import lru_cache
 from pathlib import Path
 
+import mmpose
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import DarkHeatmap, apply_dark, darkify
-
-import mmpose  # isort: skip
-from mmengine.config import Config  # isort: skip
-from mmengine.registry import init_default_scope  # isort: skip
-from mmpose.apis import inference_topdown, init_model  # isort: skip
-from mmpose.registry import MODELS  # isort: skip
-from mmpose.structures import PoseDataSample  # isort: skip
-from mmpose.utils import register_all_modules  # isort: skip
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmpose.apis import inference_topdown, init_model
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from mmpose.utils import register_all_modules
 
 register_all_modules()
 pytestmark = pytest.mark.slow

@@ -6,7 +6,6 @@ import sys
 import cv2
 import numpy as np
 import pytest
-
 from mmpose_dark import synthetic
 from mmpose_dark._canvas import Canvas, Paint
 

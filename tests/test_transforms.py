@@ -4,12 +4,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
-
 from mmpose_dark import DarkMegviiHeatmap, GenerateDarkTarget
-
-from mmpose.codecs import MSRAHeatmap  # isort: skip
-from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS  # isort: skip
-from mmpose.datasets.transforms import PackPoseInputs  # isort: skip
+from mmpose.codecs import MSRAHeatmap
+from mmpose.datasets.transforms import PackPoseInputs
+from mmpose.registry import KEYPOINT_CODECS, TRANSFORMS
 
 CODEC = dict(type='mmpose_dark.DarkHeatmap', input_size=(192, 256),
              heatmap_size=(48, 64), sigma=2)

@@ -122,7 +122,6 @@ def decoding(args):
 def decoding_on_cuda(args):
     """Rows on the GPU; the pass is ``torch.max`` over the same tensor."""
     import torch
-
     from mmpose_dark.functional import decode_heatmaps
     for shape, sigma, noise in args.shapes + args.between:
         maps = torch.from_numpy(speed_maps(shape, sigma, noise)).cuda()
@@ -198,7 +197,6 @@ def device_checks(args):
     GPU, decoding must also not wait for the device, and replay as a graph.
     """
     import torch
-
     from mmpose_dark.functional import decode_heatmaps
     host = speed_maps((4, 17, 64, 48), 2, SMALL_NOISE)
     maps = torch.from_numpy(host).to(args.device)
@@ -245,12 +243,11 @@ def replayed(decode, maps):
 
 
 def environment(device):
+    import mmpose_dark
     import cv2
     import mmcv
     import mmpose
     import torch
-
-    import mmpose_dark
     cpu = platform.processor() or platform.machine()
     info = Path('/proc/cpuinfo')
     if info.is_file():

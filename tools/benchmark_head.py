@@ -174,8 +174,8 @@ def main():
 
     # First of all, see mmpose_dark/_compat.py: before mmpose.models.
     from mmpose_dark import DarkHeatmapHead, GenerateDarkTarget  # noqa: F401
-    from mmengine.registry import init_default_scope  # isort: skip
-    from mmpose.utils import register_all_modules  # isort: skip
+    from mmengine.registry import init_default_scope
+    from mmpose.utils import register_all_modules
     from mmpose_dark.synthetic import make_figures
     register_all_modules()
     init_default_scope('mmpose')

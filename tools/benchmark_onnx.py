@@ -19,7 +19,7 @@ from pathlib import Path
 # spinning through the next contestant's turn.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
-import numpy as np  # noqa: E402
+import numpy as np
 
 COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 FIGURES = (Path(__file__).resolve().parents[1] /
@@ -53,7 +53,6 @@ def contestants(config, folder, threads):
     import torch
     from mmpose.apis import init_model
     from mmpose.codecs import MSRAHeatmap
-
     from mmpose_dark.config import load_config
     from mmpose_dark.deploy import PoseNetwork
     from mmpose_dark.export import export_onnx
@@ -146,8 +145,8 @@ def main():
     args = parser.parse_args()
 
     # First of all, see mmpose_dark/_compat.py: before mmpose.apis.
+    import cv2
     from mmpose_dark import DarkDecoder  # noqa: F401
-    import cv2  # isort: skip
     cv2.setNumThreads(1)  # faster on maps as small as these
     rows = []
     print('| config | | batch | heatmaps + stock codec, ms | ends in '

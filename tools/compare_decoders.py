@@ -110,11 +110,10 @@ def main():
         parser.error('--heatmaps needs --ann')
 
     import kept_heatmaps
+    from mmpose.utils import register_all_modules
+    from mmpose_dark.config import load_config  # before MMPose
     from test_runner import build_runner
     from tqdm import tqdm
-
-    from mmpose_dark.config import load_config  # before MMPose
-    from mmpose.utils import register_all_modules  # isort: skip
     logging.captureWarnings(True)
     register_all_modules()
     if args.heatmaps:

@@ -2,12 +2,11 @@
 import argparse
 import difflib
 
+from mmpose_dark import darkify
 from mmengine.config import DictAction
+from mmpose_dark.config import load_config
 from rich.console import Console
 from rich.syntax import Syntax
-
-from mmpose_dark import darkify
-from mmpose_dark.config import load_config
 
 
 def main():

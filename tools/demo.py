@@ -16,17 +16,23 @@ import sys
 from pathlib import Path
 
 import cv2
+import mmcv
 import numpy as np
-from tqdm import tqdm
 
 # First of all, see mmpose_dark/_compat.py: before mmpose.apis.
 from mmpose_dark import DarkHeatmap, apply_dark
-
-import mmcv  # isort: skip
-from demo_files import (  # isort: skip
-    BrokenFile, CocoFile, Pictures, find_files, kind_of, load_boxes, read)
-from mmpose.apis import MMPoseInferencer, inference_topdown  # isort: skip
-from mmpose.structures import merge_data_samples  # isort: skip
+from demo_files import (
+    BrokenFile,
+    CocoFile,
+    Pictures,
+    find_files,
+    kind_of,
+    load_boxes,
+    read,
+)
+from mmpose.apis import MMPoseInferencer, inference_topdown
+from mmpose.structures import merge_data_samples
+from tqdm import tqdm
 
 FIGURES = (Path(__file__).resolve().parents[1] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')

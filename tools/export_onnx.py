@@ -34,10 +34,10 @@ def main():
 
     # First of all, see mmpose_dark/_compat.py: before mmpose.apis.
     from mmpose_dark import DarkHeatmap
+    from mmpose.apis import init_model
     from mmpose_dark.config import load_config
     from mmpose_dark.deploy import PoseNetwork
     from mmpose_dark.export import export_onnx
-    from mmpose.apis import init_model  # isort: skip
 
     model = init_model(load_config(args.config), args.checkpoint, 'cpu')
     try:

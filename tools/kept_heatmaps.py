@@ -56,9 +56,8 @@ class KeptHeatmaps:
     def merged(self, merge):
         """(N, K, H, W) by a merge of the flip test, see ``MERGES``."""
         import torch
-        from mmpose.models.utils.tta import flip_heatmaps as stock_flip
-
         from mmpose_dark import DarkHeatmap, functional
+        from mmpose.models.utils.tta import flip_heatmaps as stock_flip
         if merge == 'none':
             return self.heatmaps
         if merge == 'exact':

@@ -7,9 +7,8 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from rich.progress import track
-
 from mmpose_dark.synthetic import make_figures
+from rich.progress import track
 
 
 def main():

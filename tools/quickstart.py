@@ -156,9 +156,8 @@ def main():
 
     console.print('Loading MMPose ...')
     # First of all, see mmpose_dark/_compat.py: before mmpose.models.
-    from mmpose.utils import register_all_modules
-
     from mmpose_dark import DarkHeatmap  # noqa: F401
+    from mmpose.utils import register_all_modules
     from mmpose_dark.synthetic import make_figures
     register_all_modules()
     logging.captureWarnings(True)

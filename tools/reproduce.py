@@ -71,9 +71,8 @@ def plan(seeds):
 def config(run, args):
     """The config of a training: the stock one with few entries changed."""
     from mmengine.config import Config
-    from reproduce_networks import NETWORKS
-
     from mmpose_dark.alignment import entries
+    from reproduce_networks import NETWORKS
     w, h = run.size
     codec = dict(
         type='mmpose_dark.DarkHeatmap', input_size=run.size,
@@ -121,9 +120,8 @@ def work(run, args):
     import torch
     if args.device == 'cpu':
         torch.set_num_threads(1)
-    from mmpose.utils import register_all_modules
-
     from mmpose_dark import DarkHeatmap  # noqa: F401
+    from mmpose.utils import register_all_modules
     register_all_modules()
     from compare_decoders import compare
     from test_runner import build_runner

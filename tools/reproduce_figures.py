@@ -149,7 +149,6 @@ def write_figures(folder):
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
-
     from mmpose_dark import DarkHeatmap  # noqa: F401  before MMPose
     folder = Path(folder)
     out = folder / 'figures'

@@ -14,16 +14,14 @@ import io
 import tempfile
 
 import numpy as np
+from mmpose_dark import DarkHeatmap, apply_dark
 from mmengine.config import DictAction
+from mmengine.structures import InstanceData
+from mmpose_dark.config import load_config
+from mmpose_dark.runtime import PoseRuntime
 from rich.console import Console
 from rich.table import Table
 from test_runner import build_runner
-
-from mmpose_dark import DarkHeatmap, apply_dark
-from mmpose_dark.config import load_config
-from mmpose_dark.runtime import PoseRuntime
-
-from mmengine.structures import InstanceData  # isort: skip
 
 EXPORTED = 'exported'
 #: keypoints less sure than that may lie on one of several faint maxima

@@ -1,0 +1,130 @@
+"""Word left with Python's import system (its meta path)."""
+import importlib
+import importlib.machinery
+import importlib.util
+import sys
+from pathlib import Path
+
+_OPERATORS = 'mmcv._ext'
+_COCO = 'xtcocotools'
+_REGISTRY = 'mmpose.registry'
+#: registry of MMPose -> the modules of ours that it is to import
+_PARTS = {
+    'KEYPOINT_CODECS': ('mmpose_dark.codecs', 'mmpose_dark.megvii'),
+    'MODELS': ('mmpose_dark.heads', ),
+    'TRANSFORMS': ('mmpose_dark.transforms', ),
+}
+
+
+def install():
+    """Leave word, once."""
+    if any(isinstance(finder, _First) for finder in sys.meta_path):
+        return
+    sys.meta_path.insert(0, _First())
+    # At the end: asked only when nobody else has the compiled module.
+    sys.meta_path.append(_Last())
+    if _REGISTRY in sys.modules:
+        _register(sys.modules[_REGISTRY])
+
+
+class _First:
+    """Asked for every module before all others."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == _COCO and not self._works(name):
+            return _stand_in(name)
+        if name == _REGISTRY:
+            return self._and_then(self._real(name, path), _register)
+        return None
+
+    def _real(self, name, path=None):
+        """What would be found without this finder."""
+        for finder in sys.meta_path:
+            if finder is not self and hasattr(finder, 'find_spec'):
+                spec = finder.find_spec(name, path)
+                if spec is not None:
+                    return spec
+        return None
+
+    def _works(self, name):
+        """Whether a package is there and its compiled part fits numpy's."""
+        spec = self._real(name)
+        if spec is None:
+            return False
+        compiled = self._real(f'{name}._mask', spec.submodule_search_locations)
+        if compiled is None:
+            return False
+        try:
+            module = importlib.util.module_from_spec(compiled)
+            compiled.loader.exec_module(module)
+        except (ImportError, ValueError):  # of another numpy or Python
+            return False
+        # It may not be loaded twice.
+        sys.modules[compiled.name] = module
+        return True
+
+    @staticmethod
+    def _and_then(spec, then):
+        """A module that is handed on as soon as it is there."""
+        if spec is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module):
+                execute(module)
+                then(module)
+
+            spec.loader.exec_module = exec_module
+        return spec
+
+
+class _Last:
+    """Asked for a module that nobody else has."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != _OPERATORS:
+            return None
+        return importlib.machinery.ModuleSpec(
+            name, _Last, origin='placeholder of mmpose_dark')
+
+    @staticmethod
+    def create_module(spec):
+        return None
+
+    @staticmethod
+    def exec_module(module):
+        module.__getattr__ = _missing_operator
+
+
+def _missing_operator(name):
+    if name.startswith('__'):
+        raise AttributeError(name)
+
+    def operator(*args, **kwargs):
+        raise RuntimeError(
+            f'{name} needs the full mmcv; installed is mmcv-lite, which has '
+            'no compiled operators. Install mmcv instead of mmcv-lite.')
+
+    return operator
+
+
+def _stand_in(name):
+    folder = Path(__file__).parent / name
+    return importlib.util.spec_from_file_location(
+        name, folder / '__init__.py',
+        submodule_search_locations=[str(folder)])
+
+
+def _register(registry):
+    """Tell MMPose's registries of us, and torch and the user of MMPose."""
+    from . import checkpoints, versions
+    versions.warn_of_known_trouble()
+    checkpoints.allow()
+    for name, modules in _PARTS.items():
+        known = getattr(registry, name)
+        # A registry imports its modules when it is first asked for a name.
+        if known._imported:
+            for module in modules:
+                importlib.import_module(module)
+        else:
+            known._locations.extend(modules)
