@@ -5,6 +5,7 @@ python := .venv/bin/python
 help:
 	@echo 'make demo       test small networks with and without DARK'
 	@echo 'make test       run the tests; ARGS="-m \"not slow\"" for the quick ones'
+	@echo 'make matrix     run them in every environment a Python is found for'
 	@echo 'make bench      measure speed against the codec of MMPose'
 	@echo 'make reproduce  train and measure the tables of the paper in miniature'
 	@echo 'make lint       check the style'
@@ -20,6 +21,9 @@ test: setup
 	OMP_NUM_THREADS=1 $(python) -m pytest -n auto --maxprocesses 4 \
 		--dist loadfile $(ARGS)
 
+matrix: setup
+	$(python) -m nox $(ARGS)
+
 bench: setup
 	$(python) tools/benchmark_codec.py $(ARGS)
 
@@ -33,4 +37,4 @@ clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis demo_out
 	find mmpose_dark configs tools tests -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help setup demo test bench reproduce lint clean
+.PHONY: help setup demo test matrix bench reproduce lint clean

@@ -7,7 +7,6 @@ import textwrap
 
 import pytest
 import torch
-
 from mmpose_dark._compat import checkpoints, versions
 
 
@@ -175,8 +174,8 @@ def save_and_load(obj, path):
     not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'),
     reason='torch before 2.6 does not load it with the check on')
 def test_what_mmengine_writes_loads_with_the_check_on(tmp_path):
-    import numpy as np
     import mmpose.registry  # noqa: F401
+    import numpy as np
     from mmengine.logging import HistoryBuffer
     buffer = HistoryBuffer()
     buffer.update(3.)
