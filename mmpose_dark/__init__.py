@@ -15,7 +15,7 @@ _PARTS = {
     'DarkDecoder': '.deploy',
     'DarkHeatmap': '.codecs',
     'DarkHeatmapHead': '.heads',
-    'DarkMegviiHeatmap': '.megvii',
+    'DarkMegviiHeatmap': '.codecs',
     'DarkViPNASHead': '.heads',
     'GenerateDarkTarget': '.transforms',
     'apply_dark': '.model',

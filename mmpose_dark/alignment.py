@@ -6,6 +6,9 @@ pixels (``use_udp=True``), and it has not. Nothing fails where they disagree;
 every keypoint is only a little off.
 """
 import warnings
+from typing import Any, Mapping, Tuple
+
+from .conventions import HEADS
 
 _ADVICE = (
     'These three must agree: either TopdownAffine(use_udp=False), '
@@ -16,8 +19,49 @@ _ADVICE = (
 
 #: codecs whose alignment is known; ``None``: as their ``use_udp`` says
 _CODECS = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
-#: heads that merge the flip test at the offset of their codec
-_EXACT = ('DarkHeatmapHead', 'DarkCPMHead', 'DarkViPNASHead')
+
+
+def mirror_offset(input_size: Tuple[int, int],
+                  map_size: Tuple[int, int],
+                  centre: float = 0.,
+                  use_udp: bool = False) -> Tuple[float, float]:
+    r"""How far a flipped-back map lies from where it should, (x, y).
+
+    Flipping the input takes an input pixel x to w - 1 - x. It lies at :math:`x
+    / s - c` on the map, s = w / W, and flipping the map back leads to
+    :math:`x / s - c - (1 - 1 / s - 2 c)`.
+
+    Args:
+        input_size (tuple): Size of the input (w, h); px
+        map_size (tuple): Size of the map (W, H); px, or bins of a vector
+        centre (float): Where in a pixel of the map its index points; 0 for
+            MMPose's usual codecs, .5 for ``MegviiHeatmap``. Defaults to 0
+        use_udp (bool): Whether both are aligned at the centres of their corner
+            pixels; then there is no offset. Defaults to ``False``
+
+    Returns:
+        tuple[float, float]: What to shift the flipped-back map by, towards
+        higher indices; px of the map.
+    """
+    if use_udp:
+        return 0., 0.
+    x, y = (1 - of_map / of_input - 2 * centre
+            for of_map, of_input in zip(map_size, input_size))
+    return x, y
+
+
+def flip_shift(codec: Any, test_cfg: Mapping[str, Any], exact: bool) -> float:
+    """How far a flip test moves the flipped-back map; px of the map.
+
+    Args:
+        codec (DarkHeatmap): Knows its ``flip_shift``
+        test_cfg (Mapping): The runtime config for testing
+        exact (bool): Whether to move it where it belongs; otherwise as MMPose
+            does, one whole pixel with ``shift_heatmap``
+    """
+    if exact:
+        return codec.flip_shift[0]
+    return 1. if test_cfg.get('shift_heatmap', False) else 0.
 
 
 def check_alignment(cfg):
@@ -43,8 +87,9 @@ def check_alignment(cfg):
     model = cfg.get('model') or {}
     test_cfg = model.get('test_cfg') or {}
     # Heads of ours need not be told, but must not be told wrong.
-    exact = any(name in _EXACT and entry.get('flip_shift', 'exact') == 'exact'
-                for entry, name in entries(model))
+    exact = any(
+        name in HEADS.values() and entry.get('flip_shift', 'exact') == 'exact'
+        for entry, name in entries(model))
     shift = test_cfg.get('shift_heatmap', None if exact else False)
     if not test_cfg.get('flip_test', False):
         shift = None

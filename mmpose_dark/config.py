@@ -5,19 +5,10 @@ import os
 
 from mmengine.config import Config
 from mmengine.hub import get_config
+from mmpose.registry import KEYPOINT_CODECS
 
 from .alignment import entries
-from .codecs import KEYPOINT_CODECS
-
-#: what darkify understands
-STOCK_CODECS = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
-
-#: stock head -> the head of ours that can do more
-HEADS = {
-    'HeatmapHead': 'DarkHeatmapHead',
-    'CPMHead': 'DarkCPMHead',
-    'ViPNASHead': 'DarkViPNASHead',
-}
+from .conventions import HEADS, dark_codec
 
 
 def darkify(cfg,
@@ -42,8 +33,8 @@ def darkify(cfg,
         cfg (Config | str | Path): A config, text or pure Python, the path of
             one, or a name like ``'mmpose::body_2d_keypoint/...'``. Not
             modified
-        head (bool): Whether to swap the heads as well, see :data:`HEADS`.
-            Defaults to ``False``
+        head (bool): Whether to swap the heads as well, see
+            :data:`mmpose_dark.conventions.HEADS`. Defaults to ``False``
         device_targets (bool): Whether heatmaps to train on are drawn by the
             head, on the device; needs ``head=True``. Defaults to ``False``
         alignment (str): ``'keep'``, or ``'udp'`` to align crops and heatmaps
@@ -86,38 +77,6 @@ def darkify(cfg,
     if device_targets:
         _swap_target_transforms(cfg)
     return cfg
-
-
-def dark_codec(name, options):
-    """The DARK codec in place of a stock one.
-
-    Args:
-        name (str): Name of the stock codec's class
-        options (Mapping): Its arguments
-
-    Returns:
-        dict: Config of a :class:`DarkHeatmap` or :class:`DarkMegviiHeatmap`.
-
-    Raises:
-        ValueError: A codec whose maps DARK cannot read.
-    """
-    if name not in STOCK_CODECS:
-        raise ValueError(f'{name} is a codec of another kind, not one of '
-                         f'{", ".join(STOCK_CODECS)}')
-    kind, keep = 'DarkHeatmap', ['input_size', 'heatmap_size', 'sigma']
-    if name == 'MegviiHeatmap':
-        kind, keep[-1] = 'DarkMegviiHeatmap', 'kernel_size'
-    new = {key: options[key] for key in keep if key in options}
-    if name == 'UDPHeatmap':
-        heatmap_type = options.get('heatmap_type', 'gaussian')
-        if heatmap_type != 'gaussian':
-            raise ValueError(
-                f'UDPHeatmap with heatmap_type={heatmap_type!r} draws '
-                'discs and offsets, and DARK reads the shape of a '
-                'Gaussian')
-        new.setdefault('sigma', 2.)  # what UDPHeatmap has it default to
-        new['use_udp'] = True
-    return dict(type=f'mmpose_dark.{kind}', **new)
 
 
 def load_config(cfg):

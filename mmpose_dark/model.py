@@ -1,9 +1,10 @@
 """DARK for a model that is built already."""
 from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
 
 from . import heads as dark_heads
-from .codecs import KEYPOINT_CODECS, DarkHeatmap
-from .config import HEADS, dark_codec
+from .codecs import DarkHeatmap
+from .conventions import HEADS, dark_codec
 from .functional._checks import check_choice
 
 
@@ -70,5 +71,3 @@ def _merge_exactly(head):
     dark = getattr(dark_heads, HEADS.get(type(head).__name__, ''), None)
     if dark and type(head) in dark.__bases__:
         head.__class__ = dark
-        head.flip_shift = 'exact'
-        head.output_covariance = False

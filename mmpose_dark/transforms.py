@@ -4,6 +4,7 @@ from mmpose.datasets.transforms import GenerateTarget
 from mmpose.registry import TRANSFORMS
 
 from .codecs import DarkHeatmap
+from .conventions import LABELS
 
 
 @TRANSFORMS.register_module()
@@ -61,9 +62,7 @@ class GenerateDarkTarget(GenerateTarget):
 class _Labels(BaseKeypointCodec):
     """A codec's labels in place of its heatmaps."""
 
-    label_mapping_table = {
-        name: name for name in
-        ('keypoint_labels', 'keypoints_visible', 'keypoint_weights')}
+    label_mapping_table = {name: name for name in LABELS}
 
     def __init__(self, codec):
         self.codec = codec

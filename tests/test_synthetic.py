@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 from mmpose_dark import synthetic
-from mmpose_dark._canvas import Canvas, Paint
+from mmpose_dark.synthetic import body, scene
+from mmpose_dark.synthetic.canvas import Canvas, Paint
 
 
 @pytest.fixture(scope='module')
@@ -39,12 +40,12 @@ def test_disc_is_drawn_at_its_coordinates(rng):
 
 
 def test_blur_moves_nothing(rng, monkeypatch):
-    monkeypatch.setattr(synthetic, 'add_noise', lambda rng, image, *_: image)
+    monkeypatch.setattr(scene, 'add_noise', lambda rng, image, *_: image)
     changed = 0
     for _ in range(50):
         point = rng.uniform(28, 36, 2)
         sharp = draw_disc(rng, point, 4)
-        image = synthetic._photograph(rng, sharp, rng.uniform(50, 220))
+        image = scene.photograph(rng, sharp, rng.uniform(50, 220))
         changed += (image != sharp).any()
         assert np.abs(centroid(image[..., 0].astype(float)) - point).max() < .1
     assert changed > 10  # about half are blurred
@@ -59,10 +60,10 @@ def test_face_of_a_figure_is_drawn_around_its_joints(rng):
         points[:, :2] += 150
         canvas, alone = (
             Canvas(np.zeros((300, 300, 3), np.uint8)) for _ in range(2))
-        clothes = synthetic._dress(rng, 200)
-        synthetic.draw_figure(canvas, 200, points, clothes)
+        clothes = body.dress(rng, 200)
+        body.draw_figure(canvas, 200, points, clothes)
         zoom = len(canvas.owner) / 300
-        for number, part in enumerate(synthetic._PARTS, 1):
+        for number, part in enumerate(body.PARTS, 1):
             (joint, radius), *others = part[1:]
             if others or joint > 16:
                 continue  # not the disc of a joint
@@ -83,12 +84,12 @@ def test_hidden_joint_is_not_seen(rng):
     points = 200 * synthetic.sample_pose(rng)
     points[:, :2] += 150
     canvas = Canvas(np.zeros((300, 300, 3), np.uint8))
-    synthetic.draw_figure(canvas, 200, points, synthetic._dress(rng, 200))
-    before = synthetic._seen(canvas, points[:17, :2])
+    body.draw_figure(canvas, 200, points, body.dress(rng, 200))
+    before = body.seen(canvas, points[:17, :2])
     joint = before.index(True)
     canvas.hull(np.array([[*points[joint, :2], 5]]),
                 Paint(rng, np.zeros(3)))
-    assert not synthetic._seen(canvas, points[:17, :2])[joint]
+    assert not body.seen(canvas, points[:17, :2])[joint]
 
 
 def test_same_seed_writes_the_same_bytes(figures, tmp_path):

@@ -10,9 +10,16 @@ _COCO = 'xtcocotools'
 _REGISTRY = 'mmpose.registry'
 #: registry of MMPose -> the modules of ours that it is to import
 _PARTS = {
-    'KEYPOINT_CODECS': ('mmpose_dark.codecs', 'mmpose_dark.megvii'),
+    'KEYPOINT_CODECS': ('mmpose_dark.codecs', ),
     'MODELS': ('mmpose_dark.heads', ),
     'TRANSFORMS': ('mmpose_dark.transforms', ),
+}
+#: module of an earlier version -> where that is now
+_MOVED = {
+    'mmpose_dark.export': 'mmpose_dark.deploy.onnx',
+    'mmpose_dark.megvii': 'mmpose_dark.codecs',
+    'mmpose_dark.runtime': 'mmpose_dark.deploy.runtime',
+    'mmpose_dark.sdk': 'mmpose_dark.deploy.mmdeploy',
 }
 
 
@@ -35,6 +42,9 @@ class _First:
             return _stand_in(name)
         if name == _REGISTRY:
             return self._and_then(self._real(name, path), _register)
+        if name in _MOVED:
+            raise ModuleNotFoundError(f'{name} is {_MOVED[name]} now',
+                                      name=name)
         return None
 
     def _real(self, name, path=None):

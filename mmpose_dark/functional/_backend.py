@@ -74,6 +74,11 @@ class NumpyBackend:
         return np.array(arrays)
 
     @staticmethod
+    def last_axis(arrays):
+        """Along a new last axis."""
+        return np.stack(arrays, -1)
+
+    @staticmethod
     def outer(column, row):
         """(..., H) and (..., W) to (..., H, W); twice as fast as ``*``."""
         return np.einsum('...h,...w->...hw', column, row)
@@ -228,6 +233,9 @@ class TorchBackend:
     @staticmethod
     def argmax(tensor):
         return tensor.argmax(-1)
+
+    def last_axis(self, tensors):
+        return self.torch.stack(tensors, -1)
 
     @staticmethod
     def outer(column, row):

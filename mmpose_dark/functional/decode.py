@@ -28,12 +28,12 @@ from ._checks import (
 )
 from .fit import covariance, fit
 from .modulate import Kernel
-from .peaks import MODE_MARGIN, modulated_peak, raw_peak
-from .shift import quarter_shift, shift_where_not, towards_second_max
+from .peaks import modulated_peak, raw_peak
+from .shift import quarter_shift, shift_where_not
 from .taylor import official_or_fit, official_step
 
-METHODS = ('dark', 'shift', 'second_max', 'argmax')
-PEAKS = ('modulated', 'paper', 'raw')
+METHODS = ('dark', 'shift', 'argmax')
+PEAKS = ('modulated', 'raw')
 
 
 def decode_heatmaps(heatmaps,
@@ -56,9 +56,6 @@ def decode_heatmaps(heatmaps,
             - ``'shift'``: a quarter of a pixel per axis towards the higher
               neighbour: the standard shift as the official code and MMPose
               have it
-            - ``'second_max'``: a quarter of a pixel from the highest towards
-              the second highest pixel of the map: the standard shift as the
-              paper writes it (Eq. 1)
             - ``'argmax'``: the brightest pixel
 
             Defaults to ``'dark'``.
@@ -68,10 +65,9 @@ def decode_heatmaps(heatmaps,
             ``True``.
         peak (str): Where ``'dark'`` starts. ``'modulated'`` is the maximum
             of the modulated map; of several modes, the one around the
-            brightest pixel unless another is 10 % higher. ``'paper'`` is the
-            plain maximum of the modulated map. ``'raw'`` is the brightest
-            pixel and the fast path: the official algorithm wherever that one
-            makes sense, and the fit of ``'modulated'`` around the highest
+            brightest pixel unless another is 10 % higher. ``'raw'`` is the
+            brightest pixel and the fast path: the official algorithm wherever
+            that one makes sense, and the fit of ``'modulated'`` around the highest
             modulated pixel within 2 px where it does not (see Note).
             Defaults to ``'modulated'``.
         blur_kernel_size (int, optional): Size of the modulation kernel as
@@ -156,8 +152,7 @@ def decode_heatmaps(heatmaps,
     with xp.guard(maps):
         if fits and peak != 'raw':
             y, x, top, windows = modulated_peak(
-                xp, maps, kernel,
-                margin=1. if peak == 'paper' else MODE_MARGIN)
+                xp, maps, kernel)
             step, refined = fit(
                 xp, windows, y, x, kernel, (height, width))
         elif fits:
@@ -171,8 +166,6 @@ def decode_heatmaps(heatmaps,
                     2 * sigma)
             elif method == 'shift':
                 step = quarter_shift(xp, maps, y, x)
-            elif method == 'second_max':
-                step = towards_second_max(xp, maps, y, x)
             else:
                 step = xp.full((2, 1), 0., maps)
         if method == 'dark':

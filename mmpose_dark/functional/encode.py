@@ -6,8 +6,8 @@ A keypoint at :math:`g` heatmap px becomes the sampled Gaussian
     G(i) = a\,\exp\!\left(-\frac{\|i - g\|^2}{2\sigma^2}\right),
     \qquad i \in \{0..W-1\} \times \{0..H-1\}
 
-around the true position (unbiased), or around the pixel that a rounding of
-:math:`g` names (quantised, Eq. 13). A two-dimensional Gaussian is the product
+around the true position (unbiased), or around the pixel that rounding
+:math:`g` names (biased, Eq. 13). A two-dimensional Gaussian is the product
 of two one-dimensional ones, so one row and one column are all that is ever
 exponentiated.
 """
@@ -16,16 +16,13 @@ import math
 from ._backend import backend_of, table
 from ._checks import check_choice, check_sigma, check_size
 
-QUANTISE = (None, 'floor', 'ceil', 'round')
-
 
 def encode_heatmaps(keypoints,
                     heatmap_size,
                     sigma,
                     *,
-                    quantise=None,
-                    keypoints_visible=None,
-                    normalise=False):
+                    unbiased=True,
+                    keypoints_visible=None):
     r"""Draw every keypoint as a Gaussian heatmap (Eq. 14).
 
     Args:
@@ -33,16 +30,13 @@ def encode_heatmaps(keypoints,
             (..., K, 2); units: heatmap pixels, pixel centres on integers.
         heatmap_size (tuple[int, int]): Heatmap size (W, H) in pixels.
         sigma (float): Standard deviation of the Gaussian; heatmap pixels.
-        quantise (str, optional): ``None`` draws around the true sub-pixel
-            position. ``'floor'``, ``'ceil'`` and ``'round'`` draw around the
-            pixel of Eq. 13, and as the stock codecs do cut the Gaussian off
-            beyond 3 sigma per axis; ``'round'`` is the stock
-            ``int(x + 0.5)``. Defaults to ``None``.
+        unbiased (bool): Whether to draw around the true sub-pixel position.
+            ``False`` draws, as the stock codecs do, around the pixel that
+            ``int(x + 0.5)`` names (Eq. 13), and cuts the Gaussian off beyond 3
+            sigma per axis. Defaults to ``True``.
         keypoints_visible (np.ndarray | Tensor, optional): Visibility in shape
             (..., K). The map of a joint below 0.5 is empty. Defaults to
             ``None``: all are visible.
-        normalise (bool): Use the paper's amplitude
-            :math:`1 / (2\pi\sigma^2)` instead of 1. Defaults to ``False``.
 
     Returns:
         np.ndarray | Tensor: Heatmaps in shape (..., K, H, W), of the kind
@@ -62,8 +56,8 @@ def encode_heatmaps(keypoints,
         ((1, 64, 48), (21, 10))
     """
     xp, points, (width, height), sigma = _checked(
-        keypoints, heatmap_size, sigma, quantise)
-    points = _quantised(xp, points, quantise)
+        keypoints, heatmap_size, sigma, unbiased)
+    points = points if unbiased else xp.trunc(points + 0.5)
     drawn = _in_range(xp, points, width, height, sigma)
     if keypoints_visible is not None:
         drawn = drawn & (_visible(points, keypoints_visible) >= 0.5)
@@ -76,15 +70,12 @@ def encode_heatmaps(keypoints,
     # where arithmetic is many times slower, and nobody sees the tail.
     # What is not a number is not above it either.
     keep = profiles > 1e-19
-    if quantise is not None:
+    if not unbiased:
         keep = keep & (xp.abs(offset) <= math.floor(3 * sigma))
     profiles = xp.where(keep, profiles, 0.)
 
-    amplitude = xp.to_float(drawn, points)
-    if normalise:
-        amplitude = amplitude / (2 * math.pi * sigma**2)
     row, column = profiles[..., 0, :width], profiles[..., 1, :height]
-    return xp.outer(column * amplitude[..., None], row)
+    return xp.outer(column * xp.to_float(drawn, points)[..., None], row)
 
 
 def keypoint_weights(keypoints,
@@ -92,7 +83,7 @@ def keypoint_weights(keypoints,
                      heatmap_size,
                      sigma,
                      *,
-                     quantise=None):
+                     unbiased=True):
     """Target weights as the stock codecs give them.
 
     Args:
@@ -101,16 +92,16 @@ def keypoint_weights(keypoints,
         keypoints_visible (np.ndarray | Tensor): Visibility in shape (..., K).
         heatmap_size (tuple[int, int]): Heatmap size (W, H) in pixels.
         sigma (float): Standard deviation of the Gaussian; heatmap pixels.
-        quantise (str, optional): As in :func:`encode_heatmaps`.
+        unbiased (bool): As in :func:`encode_heatmaps`.
 
     Returns:
         np.ndarray | Tensor: ``keypoints_visible``, with 0 for each visible
         joint (>= 0.5) whose 3-sigma square has no part in the map.
     """
     xp, points, (width, height), sigma = _checked(
-        keypoints, heatmap_size, sigma, quantise)
-    inside = _in_range(
-        xp, _quantised(xp, points, quantise), width, height, sigma)
+        keypoints, heatmap_size, sigma, unbiased)
+    points = points if unbiased else xp.trunc(points + 0.5)
+    inside = _in_range(xp, points, width, height, sigma)
     visible = _visible(points, keypoints_visible)
     return visible * ~((visible >= 0.5) & ~inside)
 
@@ -126,26 +117,15 @@ def _visible(points, keypoints_visible):
     return keypoints_visible
 
 
-def _checked(keypoints, heatmap_size, sigma, quantise):
+def _checked(keypoints, heatmap_size, sigma, unbiased):
     xp = backend_of(keypoints)
     points = xp.as_float(keypoints, 'keypoints')
     if points.ndim < 2 or points.shape[-1] != 2:
         raise ValueError('keypoints must be in shape (..., K, 2), got '
                          f'{tuple(points.shape)}')
-    check_choice('quantise', quantise, QUANTISE)
+    check_choice('unbiased', unbiased, (True, False))
     return (xp, points, check_size(heatmap_size, 'heatmap_size'),
             check_sigma(sigma))
-
-
-def _quantised(xp, points, quantise):
-    """Eq. 13 with each of the three roundings."""
-    if quantise == 'floor':
-        return xp.floor(points)
-    if quantise == 'ceil':
-        return xp.ceil(points)
-    if quantise == 'round':
-        return xp.trunc(points + 0.5)
-    return points
 
 
 def _in_range(xp, points, width, height, sigma):

@@ -19,7 +19,7 @@ from ._backend import backend_of
 from ._checks import check_maps
 
 
-def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
+def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0.):
     r"""Flip heatmaps back, swap left and right channels, and shift.
 
     Args:
@@ -28,11 +28,10 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
         flip_indices (Sequence[int], optional): The index of the symmetric
             keypoint of each of the K. Defaults to ``None``: channels stay.
         shift (float): How far the flipped-back map is moved towards higher
-            indices along ``axis``; heatmap pixels. See
+            x; heatmap pixels. See
             :attr:`mmpose_dark.DarkHeatmap.flip_shift`. 0 and 1 are, bit for
             bit, what MMPose does without and with ``shift_heatmap``. Defaults
             to 0.
-        axis (int): -1 flips left and right, -2 up and down. Defaults to -1.
 
     Returns:
         np.ndarray | Tensor: Heatmaps in the shape of ``heatmaps``, of its
@@ -43,7 +42,7 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
         border pixel, as in MMPose.
 
     Raises:
-        ValueError: A shape, shift or axis that makes no sense, or indices
+        ValueError: A shape or shift that makes no sense, or indices
             that do not name each of the K channels once.
         TypeError: ``heatmaps`` are not real numbers.
 
@@ -57,8 +56,6 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
     xp = backend_of(heatmaps)
     maps = xp.as_float(heatmaps, 'heatmaps')
     check_maps(maps)
-    if axis not in (-1, -2):
-        raise ValueError(f'axis must be -1 (x) or -2 (y), got {axis!r}')
     if (not isinstance(shift, (numbers.Real, np.number))
             or not abs(shift) < 1e6):
         raise ValueError('shift must be a number (heatmap px) below a '
@@ -67,8 +64,7 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0., axis=-1):
         maps = maps[..., _checked(flip_indices, maps.shape), :, :]
 
     with xp.guard(maps):
-        matrix = _flip_and_shift(xp, maps, maps.shape[axis], shift)
-        return maps @ matrix if axis == -1 else matrix.T @ maps
+        return maps @ _flip_and_shift(xp, maps, maps.shape[-1], shift)
 
 
 def _flip_and_shift(xp, like, size, shift):

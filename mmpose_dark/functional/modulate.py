@@ -16,7 +16,6 @@ from typing import NamedTuple, Optional, Tuple
 from ._backend import backend_of
 from ._checks import (
     check_blur_kernel_size,
-    check_choice,
     check_maps,
     check_sigma,
 )
@@ -28,6 +27,11 @@ _OPENCV_TAPS = {
     7: (0.28125, 0.21875, 0.109375, 0.03125),
     9: (0.234375, 0.19921875, 0.1171875, 0.05078125, 0.015625),
 }
+
+
+def opencv_sigma(kernel_size):
+    """Standard deviation that OpenCV gives a Gaussian kernel of a size."""
+    return 0.3 * ((kernel_size - 1) * 0.5 - 1) + 0.8
 
 
 class Kernel(NamedTuple):
@@ -47,14 +51,12 @@ class Kernel(NamedTuple):
     def of(cls, sigma, blur_kernel_size=None):
         """The kernel of the training sigma, or OpenCV's of a given size.
 
-        Cut at 2.5 sigma, which for sigma 2 is OpenCV's kernel of 11 taps. As
-        the official code and the stock codecs have it, the standard deviation
-        of a kernel of given size is ``0.3 * ((size - 1) * 0.5 - 1) + 0.8``.
+        Cut at 2.5 sigma, which for sigma 2 is OpenCV's kernel of 11 taps.
         """
         if blur_kernel_size is None:
             return cls(sigma, math.ceil(2.5 * sigma))
-        radius = (blur_kernel_size - 1) // 2
-        return cls(0.3 * (radius - 1) + 0.8, radius,
+        return cls(opencv_sigma(blur_kernel_size),
+                   (blur_kernel_size - 1) // 2,
                    _OPENCV_TAPS.get(blur_kernel_size))
 
     def at(self, xp, offset):
@@ -79,20 +81,13 @@ class Kernel(NamedTuple):
         return self.at(xp, index[None, :] - index[:, None])
 
 
-def modulate_heatmaps(heatmaps,
-                      sigma,
-                      *,
-                      rescale='minmax',
-                      blur_kernel_size=None):
+def modulate_heatmaps(heatmaps, sigma, *, blur_kernel_size=None):
     """Modulate heatmaps by a Gaussian of the training sigma (Eq. 10-11).
 
     Args:
         heatmaps (np.ndarray | Tensor): Heatmaps in shape (..., H, W).
             Pixels that are not finite count as 0.
         sigma (float): The training sigma; heatmap pixels.
-        rescale (str): ``'minmax'`` is Eq. 11; ``'max'`` is what the official
-            code and MMPose do, ``h' * max(h) / max(h')``. Defaults to
-            ``'minmax'``.
         blur_kernel_size (int, optional): Size of an OpenCV kernel to use
             instead. Defaults to ``None``: the kernel follows ``sigma``.
 
@@ -103,7 +98,7 @@ def modulate_heatmaps(heatmaps,
         only.
 
     Raises:
-        ValueError: A shape, sigma, kernel size or choice that makes no sense.
+        ValueError: A shape, sigma or kernel size that makes no sense.
         TypeError: ``heatmaps`` are not real numbers.
 
     Example:
@@ -116,7 +111,6 @@ def modulate_heatmaps(heatmaps,
     xp = backend_of(heatmaps)
     maps = xp.as_float(heatmaps, 'heatmaps')
     check_maps(maps)
-    check_choice('rescale', rescale, ('minmax', 'max'))
     kernel = Kernel.of(
         check_sigma(sigma), check_blur_kernel_size(blur_kernel_size))
     if 0 in tuple(maps.shape):
@@ -134,9 +128,6 @@ def modulate_heatmaps(heatmaps,
 
         peak, top = extreme(maps), extreme(blurred)
         usable = (peak > 0) & (top > 0)
-        if rescale == 'max':
-            return xp.where(
-                usable, blurred * (peak / xp.where(usable, top, 1.)), blurred)
         low = -extreme(-blurred)
         span = top - low
         # Rounding leaves a flat map with a span of a few units in the last

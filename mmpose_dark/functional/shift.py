@@ -39,18 +39,3 @@ def shift_where_not(xp, refined, maps, y, x, step):
     if len(some):
         step[:, some] = quarter_shift(xp, maps[some], y[some], x[some])
     return step
-
-
-def towards_second_max(xp, maps, y, x):
-    """Eq. 1: a quarter of a pixel along (s - m) / |s - m|."""
-    height, width = maps.shape[1:]
-    if height * width == 1:
-        return xp.full((2, 1), 0., maps)
-    flat = maps.reshape(maps.shape[0], -1)
-    first = (y * width + x)[:, None]
-    everywhere = xp.to_index(xp.arange(0, height * width, maps))[None, :]
-    second = xp.argmax(xp.where(everywhere == first, -float('inf'), flat))
-    away = xp.to_float(
-        xp.stack([second % width - x, second // width - y]), maps)
-    norm = xp.sqrt((away * away).sum(0))
-    return 0.25 * away / xp.where(norm > 0, norm, 1.)

@@ -6,15 +6,14 @@ from mmpose.models.heads import (
     HeatmapHead,
     ViPNASHead,
 )
-from mmpose.models.utils.tta import flip_heatmaps as stock_flip
 from mmpose.registry import MODELS
 from torch import nn
 
-from . import functional as F  # noqa: N812
-from ._host import where_they_are
-from .alignment import warn_unless_aligned
-from .codecs import DarkHeatmap
-from .functional._checks import check_choice
+from .. import functional as F  # noqa: N812
+from .._host import where_they_are
+from ..alignment import flip_shift, warn_unless_aligned
+from ..codecs import DarkHeatmap
+from ..functional._checks import check_choice
 
 
 class DarkHeadMixin:
@@ -55,6 +54,11 @@ class DarkHeadMixin:
     Raises:
         TypeError: A decoder that is no :class:`DarkHeatmap`.
     """
+
+    # Of a built head whose class is changed, see mmpose_dark.model, too.
+    flip_shift = 'exact'
+    output_covariance = False
+    _alignment_checked = False
 
     def __init__(self,
                  *args,
@@ -179,17 +183,21 @@ class DarkHeadMixin:
         return heatmaps, weights
 
     def _flip_back(self, heatmaps, flip_indices, test_cfg):
-        flip_mode = test_cfg.get('flip_mode', 'heatmap')
-        shift = test_cfg.get('shift_heatmap')
-        if self.flip_shift == 'stock':
-            shift = bool(shift)
-        if type(self.decoder) is DarkHeatmap:  # others may align otherwise
-            warn_unless_aligned(set(), {self.decoder.use_udp}, shift)
-        if self.flip_shift == 'stock':
-            return stock_flip(heatmaps, flip_indices, flip_mode, shift)
-        check_choice('flip_mode', flip_mode, ('heatmap', ))
+        check_choice('flip_mode', test_cfg.get('flip_mode', 'heatmap'),
+                     ('heatmap', ))
+        exact = self.flip_shift == 'exact'
+        if not self._alignment_checked:
+            self._alignment_checked = True
+            self._check_alignment(test_cfg.get('shift_heatmap'), exact)
         return F.flip_heatmaps(
-            heatmaps, flip_indices, shift=self.decoder.flip_shift[0])
+            heatmaps, flip_indices,
+            shift=flip_shift(self.decoder, test_cfg, exact))
+
+    def _check_alignment(self, shift_heatmap, exact):
+        if type(self.decoder) is DarkHeatmap:  # others may align otherwise
+            warn_unless_aligned(
+                set(), {self.decoder.use_udp},
+                shift_heatmap if exact else bool(shift_heatmap))
 
 
 @MODELS.register_module()

@@ -1,23 +1,24 @@
 """The codec: what a user of MMPose puts into a config."""
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
-from . import functional as F  # noqa: N812
-from ._host import to_host, where_they_are
-from .functional._checks import (
-    check_blur_kernel_size,
+from .. import functional as F  # noqa: N812
+from .._host import to_host, where_they_are
+from ..alignment import mirror_offset
+from ..functional._checks import (
     check_choice,
     check_one_instance,
     check_sigma,
     check_size,
 )
+from ._decoding import Decoding
 
 
 @KEYPOINT_CODECS.register_module()
-class DarkHeatmap(BaseKeypointCodec):
+class DarkHeatmap(Decoding, BaseKeypointCodec):
     r"""Represent keypoints as heatmaps, distribution-aware both ways.
 
     See `Distribution-Aware Coordinate Representation for Human Pose
@@ -58,8 +59,8 @@ class DarkHeatmap(BaseKeypointCodec):
         modulation (bool): Whether DARK decoding modulates the heatmap first.
             Defaults to ``True``
         peak (str): Where DARK decoding starts: ``'modulated'``, the peak of
-            the modulated map, ``'paper'``, its plain maximum, or ``'raw'``,
-            the brightest pixel (the official code's, and faster). See
+            the modulated map, or ``'raw'``, the brightest pixel (the official
+            code's, and faster). See
             :func:`mmpose_dark.functional.decode_heatmaps`. Defaults to
             ``'modulated'``
         use_udp (bool): Whether input and heatmap are aligned at the centres
@@ -68,7 +69,8 @@ class DarkHeatmap(BaseKeypointCodec):
             ``shift_heatmap=False`` in ``test_cfg``. Defaults to ``False``
 
     Raises:
-        ValueError: A size, sigma, kernel size or switch that makes no sense.
+        ValueError: A size, sigma, kernel size or switch that makes no sense,
+            or a switch of DARK decoding where that is not what is chosen.
 
     Example:
         >>> from mmpose.registry import KEYPOINT_CODECS
@@ -87,6 +89,11 @@ class DarkHeatmap(BaseKeypointCodec):
     label_mapping_table = dict(keypoint_weights='keypoint_weights', )
     field_mapping_table = dict(heatmaps='heatmaps', )
 
+    #: where in a heatmap pixel its index points, in pixels
+    CENTRE = 0.
+    #: the maximum of a target, and what is added to a score
+    PEAK, SCORE_OFFSET = 1., 0.
+
     def __init__(self,
                  input_size: Tuple[int, int],
                  heatmap_size: Tuple[int, int],
@@ -103,12 +110,7 @@ class DarkHeatmap(BaseKeypointCodec):
         self.sigma = sigma
         check_sigma(sigma)
         self.unbiased = check_choice('unbiased', unbiased, (True, False))
-        self.blur_kernel_size = check_blur_kernel_size(blur_kernel_size)
-        self.decoding = check_choice('decoding', decoding,
-                                     ('dark', 'shift', 'argmax'))
-        self.modulation = check_choice('modulation', modulation,
-                                       (True, False))
-        self.peak = check_choice('peak', peak, F.PEAKS)
+        self._set_decoding(decoding, modulation, peak, blur_kernel_size)
         self.use_udp = check_choice('use_udp', use_udp, (True, False))
         if use_udp and min(*self.input_size, *self.heatmap_size) < 2:
             raise ValueError(
@@ -116,39 +118,26 @@ class DarkHeatmap(BaseKeypointCodec):
                 f'least 2, got input_size={self.input_size}, '
                 f'heatmap_size={self.heatmap_size}')
 
+
         # px of the input image per px of the heatmap, (w, h)
         corner = 1 if use_udp else 0
         self.scale_factor = (
             (np.array(self.input_size) - corner) /
             (np.array(self.heatmap_size) - corner)).astype(np.float32)
-        # MMPose's estimators go from the input to the image by `keypoints /
-        # input_size * input_scale`. A corner-aligned crop spans input_size -
-        # 1, so, as UDPHeatmap does, decoding puts this factor right.
-        self._decode_factor = (
-            np.array(self.input_size) /
-            (np.array(self.heatmap_size) - corner)).astype(np.float32)
-
-    @property
-    def quantise(self) -> Optional[str]:
-        """The rounding of encoding, see ``functional.encode_heatmaps``."""
-        return None if self.unbiased else 'round'
 
     @property
     def flip_shift(self) -> Tuple[float, float]:
         """How far to shift a flipped-back heatmap, (x, y) in heatmap px.
 
-        Flipping the input takes x to w - 1 - x. At x / s on the heatmap, s =
-        w / W, flipping back leads to x / s - (1 - 1 / s): 0.75 px off at
-        stride 4. Aligned at the corners, it is where it should be.
+        See :func:`mmpose_dark.alignment.mirror_offset`: 0.75 px at stride 4.
         """
-        if self.use_udp:
-            return 0., 0.
-        width, height = self.heatmap_size
-        return 1 - width / self.input_size[0], 1 - height / self.input_size[1]
+        return mirror_offset(self.input_size, self.heatmap_size, self.CENTRE,
+                             self.use_udp)
 
     def encode(self,
                keypoints: np.ndarray,
-               keypoints_visible: Optional[np.ndarray] = None) -> dict:
+               keypoints_visible: Optional[np.ndarray] = None
+               ) -> Dict[str, np.ndarray]:
         """Encode keypoints into heatmaps.
 
         Args:
@@ -177,7 +166,8 @@ class DarkHeatmap(BaseKeypointCodec):
 
     def encode_labels(self,
                       keypoints: np.ndarray,
-                      keypoints_visible: Optional[np.ndarray] = None) -> dict:
+                      keypoints_visible: Optional[np.ndarray] = None
+                      ) -> Dict[str, np.ndarray]:
         """All that :meth:`render` needs to draw what :meth:`encode` draws.
 
         Takes and raises what :meth:`encode` does.
@@ -192,16 +182,17 @@ class DarkHeatmap(BaseKeypointCodec):
         """
         keypoints, keypoints_visible = check_one_instance(
             keypoints, keypoints_visible)
-        points = (keypoints / self.scale_factor).astype(np.float32)
+        points = (keypoints / self.scale_factor - self.CENTRE).astype(
+            np.float32)
         weights = F.keypoint_weights(
             points, keypoints_visible, self.heatmap_size, self.sigma,
-            quantise=self.quantise)
+            unbiased=self.unbiased)
         return dict(
             keypoint_labels=points,
             keypoints_visible=keypoints_visible.astype(np.float32),
             keypoint_weights=weights)
 
-    def render(self, keypoint_labels, keypoints_visible):
+    def render(self, keypoint_labels: Any, keypoints_visible: Any) -> Any:
         """Draw the heatmaps of any number of samples, where the labels are.
 
         Args:
@@ -214,9 +205,53 @@ class DarkHeatmap(BaseKeypointCodec):
             Tensor | np.ndarray: Heatmaps in shape (B, K, H, W), of the kind
             and on the device of the labels.
         """
-        return F.encode_heatmaps(
+        heatmaps = F.encode_heatmaps(
             keypoint_labels, self.heatmap_size, self.sigma,
-            quantise=self.quantise, keypoints_visible=keypoints_visible)
+            unbiased=self.unbiased, keypoints_visible=keypoints_visible)
+        return heatmaps if self.PEAK == 1 else self.PEAK * heatmaps
+
+    def read(self,
+             heatmaps: Any,
+             return_covariance: bool = False) -> Tuple[Any, ...]:
+        """Read keypoints off heatmaps, where these are.
+
+        What :meth:`decode`, :meth:`batch_decode` and
+        :class:`mmpose_dark.DarkDecoder` have in common.
+
+        Args:
+            heatmaps (Tensor | np.ndarray): Heatmaps in shape (B, K, H, W)
+            return_covariance (bool): Also return the covariance of every
+                position, see :func:`mmpose_dark.functional.decode_heatmaps`.
+                Defaults to ``False``
+
+        Returns:
+            tuple:
+            - keypoints (Tensor | np.ndarray): in shape (B, K, 2); units:
+                input pixels
+            - scores (Tensor | np.ndarray): in shape (B, K)
+            - covariances (Tensor | np.ndarray): only with
+                ``return_covariance``: in shape (B, K, 2, 2); units: squared
+                input pixels
+
+            All of the kind of ``heatmaps``.
+
+        Raises:
+            ValueError: Heatmaps that are not of the codec's heatmap size, or
+                covariances of another decoding than DARK with modulation.
+        """
+        self._check_heatmaps(heatmaps, 4, '(B, K, H, W)')
+        keypoints, scores, *covariances = self._decode_maps(
+            heatmaps, return_covariance)
+        # MMPose's estimators go from the input to the image by `keypoints /
+        # input_size * input_scale`. A corner-aligned crop spans input_size -
+        # 1, so, as UDPHeatmap does, decoding puts this factor right.
+        corner = 1 if self.use_udp else 0
+        factor = [of_input / (of_map - corner) for of_input, of_map in
+                  zip(self.input_size, self.heatmap_size)]
+        if self.SCORE_OFFSET:
+            scores = scores / self.PEAK + self.SCORE_OFFSET
+        return (F.scale_keypoints(keypoints, factor, self.CENTRE), scores,
+                *(F.scale_covariances(c, factor) for c in covariances))
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Decode keypoint coordinates from heatmaps.
@@ -234,10 +269,11 @@ class DarkHeatmap(BaseKeypointCodec):
             ValueError: Heatmaps that are not of the codec's heatmap size.
         """
         self._check_heatmaps(encoded, 3, '(K, H, W)')
-        return self._decode(encoded[None])
+        keypoints, scores = to_host(self.read(where_they_are(encoded[None])))
+        return keypoints, scores
 
     def batch_decode(self,
-                     batch_encoded,
+                     batch_encoded: Any,
                      return_covariance: bool = False
                      ) -> Tuple[List[np.ndarray], ...]:
         """Decode a batch of heatmaps where they are.
@@ -263,31 +299,16 @@ class DarkHeatmap(BaseKeypointCodec):
             ValueError: Heatmaps that are not of the codec's heatmap size, or
                 covariances of another decoding than DARK with modulation.
         """
-        self._check_heatmaps(batch_encoded, 4, '(B, K, H, W)')
-        decoded = self._decode(batch_encoded, return_covariance)
+        decoded = to_host(
+            self.read(where_they_are(batch_encoded), return_covariance))
         return tuple(list(array[:, None]) for array in decoded)
 
-    def _decode(self, heatmaps, return_covariance=False):
-        """(B, K, H, W) of any kind to numpy (B, K, 2) input px, (B, K).
-
-        And to (B, K, 2, 2) squared input px with ``return_covariance``.
-        """
-        decoded = F.decode_heatmaps(
-            where_they_are(heatmaps),
-            self.sigma,
-            method=self.decoding,
-            modulation=self.modulation,
-            peak=self.peak,
-            blur_kernel_size=self.blur_kernel_size,
-            return_covariance=return_covariance)
-        keypoints, scores, *covariances = to_host(decoded)
-        return (keypoints * self._decode_factor, scores, *(
-            covariance * np.outer(self._decode_factor, self._decode_factor)
-            for covariance in covariances))
-
-    def _check_heatmaps(self, heatmaps, ndim: int, shape: str) -> None:
+    def _check_heatmaps(self, heatmaps: Any, ndim: int, shape: str) -> None:
         width, height = self.heatmap_size
-        found = tuple(getattr(heatmaps, 'shape', ()))
+        try:
+            found = tuple(heatmaps.shape)
+        except AttributeError:
+            found = ()
         if len(found) != ndim or found[-2:] != (height, width):
             raise ValueError(
                 f'heatmaps must be in shape {shape} with H={height} and '

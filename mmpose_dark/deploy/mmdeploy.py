@@ -5,7 +5,7 @@ with ``head.decode``, so with DARK. Only the files for its SDK, which decodes
 in C++, are refused: "Unsupported codecs type". The SDK has the official
 algorithm of DARK, from the raw peak; :func:`register` has it used.
 """
-from .functional._checks import check_blur_kernel_size
+from ..functional._checks import check_blur_kernel_size
 
 _NAMES = ('DarkHeatmap', 'mmpose_dark.DarkHeatmap')
 

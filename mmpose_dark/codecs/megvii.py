@@ -1,5 +1,10 @@
 """The codec of MSPN and RSN, distribution-aware."""
-from .codecs import KEYPOINT_CODECS, DarkHeatmap
+from typing import Any, Tuple
+
+from mmpose.registry import KEYPOINT_CODECS
+
+from ..functional.modulate import opencv_sigma
+from .heatmap import DarkHeatmap
 
 
 @KEYPOINT_CODECS.register_module()
@@ -28,10 +33,12 @@ class DarkMegviiHeatmap(DarkHeatmap):
         TypeError: A sigma, which follows from ``kernel_size`` here.
     """
 
-    PEAK = 255.
-    CENTRE = 0.5  # of pixel 0; heatmap px
+    CENTRE = 0.5
+    PEAK, SCORE_OFFSET = 255., 0.5
 
-    def __init__(self, input_size, heatmap_size, kernel_size, **switches):
+    def __init__(self, input_size: Tuple[int, int],
+                 heatmap_size: Tuple[int, int], kernel_size: int,
+                 **switches: Any) -> None:
         name = type(self).__name__
         if 'sigma' in switches:
             raise TypeError(
@@ -40,29 +47,5 @@ class DarkMegviiHeatmap(DarkHeatmap):
             raise ValueError(f'{name} has pixel centres at i + 0.5 and cannot '
                              'be aligned at the corners (use_udp=True)')
         self.kernel_size = kernel_size
-        sigma = 0.3 * ((kernel_size - 1) * 0.5 - 1) + 0.8
-        super().__init__(input_size, heatmap_size, sigma, **switches)
-
-    @property
-    def flip_shift(self):
-        """As of :class:`DarkHeatmap`.
-
-        Centres at i + 0.5 leave a flipped-back heatmap 1 / s px too far.
-        """
-        width, height = self.heatmap_size
-        return -width / self.input_size[0], -height / self.input_size[1]
-
-    def encode_labels(self, keypoints, keypoints_visible=None):
-        """As of :class:`DarkHeatmap`, positions counted from pixel 0."""
-        return super().encode_labels(
-            keypoints - self.CENTRE * self.scale_factor, keypoints_visible)
-
-    def render(self, keypoint_labels, keypoints_visible):
-        """As of :class:`DarkHeatmap`, maxima of 255."""
-        return self.PEAK * super().render(keypoint_labels, keypoints_visible)
-
-    def _decode(self, heatmaps, return_covariance=False):
-        keypoints, scores, *covariances = super()._decode(
-            heatmaps, return_covariance)
-        return (keypoints + self.CENTRE * self.scale_factor,
-                scores / self.PEAK + 0.5, *covariances)
+        super().__init__(input_size, heatmap_size, opencv_sigma(kernel_size),
+                         **switches)

@@ -4,11 +4,10 @@ import json
 
 import torch
 
-from .alignment import entries
-from .codecs import DarkHeatmap
-from .deploy import attribute
-from .megvii import DarkMegviiHeatmap
-from .version import __version__
+from ..alignment import entries
+from ..codecs import DarkHeatmap, DarkMegviiHeatmap
+from ..version import __version__
+from .network import attribute
 
 #: ONNX operators of this set are known to ONNX Runtime, OpenVINO and TensorRT
 OPSET = 18
@@ -32,7 +31,7 @@ def export_onnx(network, path):
     network.eval()
     width, height = network.decoder.codec.input_size
     example = torch.zeros(2, 3, height, width,
-                          device=network.decoder.factor.device)
+                          device=next(network.parameters()).device)
     described = metadata(network)  # complains before the work is done
     outputs = ['keypoints', 'scores', 'covariances']
     with torch.no_grad():

@@ -1,11 +1,16 @@
-"""MMPose's Runner for the test loop alone, as several tools need it."""
+"""MMPose's Runner for the test loop alone."""
 import contextlib
 import copy
 import io
+from pathlib import Path
+from typing import Optional, Union
+
+from mmengine.config import Config
+from mmengine.runner import Runner
 
 
-def only_test(cfg):
-    """A copy of a config without training; its data need not exist."""
+def only_test(cfg: Config) -> Config:
+    """A copy of a config without training, whose data need not exist."""
     cfg = copy.deepcopy(cfg)
     for name in ('train_dataloader', 'train_cfg', 'optim_wrapper',
                  'val_dataloader', 'val_cfg', 'val_evaluator',
@@ -14,15 +19,19 @@ def only_test(cfg):
     return cfg
 
 
-def build_runner(cfg, checkpoint, work_dir):
+def build_test_runner(cfg: Config,
+                      checkpoint: Optional[Union[str, Path]],
+                      work_dir: Union[str, Path]) -> Runner:
     """A Runner of which only the test half is built, its weights loaded.
 
     Args:
         cfg (Config): Of any top-down model.
         checkpoint (str | Path, optional): ``None`` leaves random weights.
         work_dir (str | Path): For logs.
+
+    Returns:
+        Runner: Its ``model`` in evaluation mode is what :func:`predict` runs.
     """
-    from mmengine.runner import Runner
     cfg = only_test(cfg)
     cfg.work_dir = str(work_dir)
     cfg.load_from = None if checkpoint is None else str(checkpoint)

@@ -1,37 +1,29 @@
 """Heatmaps that are predicted once and decoded many times.
 
-What compare_decoders.py and reproduce.py share: the heatmaps of a test set,
-with and without flipping the input, and their scores by any decoder and any
-merge of the flip test.
+Those of a test set, with and without flipping the input, and their scores by
+any decoder and any merge of the flip test.
 """
 import contextlib
 import io
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import List, Tuple
+from typing import Any, Callable, Dict, List, Tuple, Union
 
+import mmpose
 import numpy as np
+import torch
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.evaluation.functional import keypoint_pck_accuracy
 
-#: the kernel sizes that the official code pairs with a sigma
-OFFICIAL_KERNELS = {1: 3, 2: 11, 3: 17}
+from .. import functional as F  # noqa: N812
+from ..alignment import flip_shift
+from ..codecs import DarkHeatmap
+from ..conventions import dark_codec
+
+#: merges of a flip test: without one, as MMPose does, and where it belongs
 MERGES = ('none', 'stock', 'exact')
 
-
-def decoders(sigma):
-    """Name -> arguments of ``DarkHeatmap``; the official one last."""
-    # Of any other sigma the largest that it has at most.
-    kernel = OFFICIAL_KERNELS[min(3, max(1, math.floor(sigma)))]
-    return {
-        'argmax': dict(decoding='argmax'),
-        'shift': dict(decoding='shift'),
-        'DARK, no modulation': dict(modulation=False),
-        'DARK': {},
-        'DARK, peak=raw': dict(peak='raw'),
-        'DARK, peak=paper': dict(peak='paper'),
-        'DARK, official': dict(peak='raw', blur_kernel_size=kernel),
-    }
 
 
 @dataclass
@@ -53,42 +45,33 @@ class KeptHeatmaps:
     codec: dict
     sigmas: np.ndarray
 
-    def merged(self, merge):
-        """(N, K, H, W) by a merge of the flip test, see ``MERGES``."""
-        import torch
-        from mmpose_dark import DarkHeatmap, functional
-        from mmpose.models.utils.tta import flip_heatmaps as stock_flip
+    def merged(self, merge: str) -> np.ndarray:
+        """(N, K, H, W) by a merge of the flip test, see :data:`MERGES`."""
+        if merge not in MERGES:
+            raise ValueError(f'merge must be one of {MERGES}, got {merge!r}')
         if merge == 'none':
             return self.heatmaps
-        if merge == 'exact':
-            back = functional.flip_heatmaps(
-                self.flipped, self.flip_indices,
-                shift=DarkHeatmap(**self.codec).flip_shift[0])
-        elif merge == 'stock':
-            back = stock_flip(
-                torch.from_numpy(self.flipped.copy()),
-                flip_indices=self.flip_indices,
-                shift_heatmap=not self.codec.get('use_udp', False)).numpy()
-        else:
-            raise ValueError(f'merge must be one of {MERGES}, got {merge!r}')
+        codec = DarkHeatmap(**self.codec)
+        shift = flip_shift(codec, dict(shift_heatmap=not codec.use_udp),
+                           exact=merge == 'exact')
+        back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
         return (self.heatmaps + back) * np.float32(.5)
 
-    def decode(self, heatmaps, **options):
+    def decode(self, heatmaps: np.ndarray,
+               **options: Any) -> Tuple[np.ndarray, np.ndarray]:
         """(N, K, 2) input px and (N, K) scores."""
-        from mmpose_dark import DarkHeatmap
-        codec = DarkHeatmap(**{**self.codec, **options})
-        with np.errstate(all='ignore'):
-            points, scores = codec.batch_decode(heatmaps)
-        return np.concatenate(points), np.concatenate(scores)
+        points, scores = DarkHeatmap(
+            **{**self.codec, **options}).read(heatmaps)
+        return points, scores
 
-    def to_image(self, points):
+    def to_image(self, points: np.ndarray) -> np.ndarray:
         """Input px (N, K, 2) to image px, as MMPose's estimators do."""
         size, scale, centre = (
             np.array([s[key] for s in self.samples], float)[:, None]
             for key in ('input_size', 'input_scale', 'input_center'))
         return points / size * scale + centre - .5 * scale
 
-    def errors(self, points):
+    def errors(self, points: np.ndarray) -> np.ndarray:
         """Signed errors (N, K, 2) in input px; NaN where not labelled."""
         size, scale = (np.array([s[key] for s in self.samples], float)[:, None]
                        for key in ('input_size', 'input_scale'))
@@ -97,14 +80,14 @@ class KeptHeatmaps:
         out[~seen] = np.nan
         return out
 
-    def truth(self):
+    def truth(self) -> Tuple[np.ndarray, np.ndarray]:
         """Labelled positions (N, K, 2) in image px, and which are labelled."""
         truth, seen = (np.array(
             [s['gt_instances'][key][0] for s in self.samples], float)
             for key in ('keypoints', 'keypoints_visible'))
         return truth, seen > 0
 
-    def oks(self, points):
+    def oks(self, points: np.ndarray) -> np.ndarray:
         """Object keypoint similarity (N, ), NaN where nothing is labelled."""
         truth, seen = self.truth()
         area = np.array([_area(s) for s in self.samples])
@@ -114,11 +97,10 @@ class KeptHeatmaps:
         with np.errstate(invalid='ignore'):
             return (like * seen).sum(1) / seen.sum(1)
 
-    def pckh(self, points, threshold):
+    def pckh(self, points: np.ndarray, threshold: float) -> float:
         """PCKh as MPII has it: the share of labelled joints whose error is
         within a threshold of the head's size; the mean over the joints.
         """
-        from mmpose.evaluation.functional import keypoint_pck_accuracy
         truth, seen = self.truth()
         head = np.array([s['raw_ann_info']['head_size']
                          for s in self.samples])
@@ -126,7 +108,8 @@ class KeptHeatmaps:
             self.to_image(points), truth, seen, threshold,
             np.stack([head, head], 1))[1])
 
-    def score(self, points, scores, metric):
+    def score(self, points: np.ndarray, scores: np.ndarray,
+              metric: Any) -> Dict[str, float]:
         """Metrics of an MMPose metric on decoded keypoints."""
         image = self.to_image(points)
         for i, sample in enumerate(self.samples):
@@ -138,8 +121,8 @@ class KeptHeatmaps:
             metric.process(None, self.samples)
             return metric.evaluate(len(self.samples))
 
-    def save(self, path):
-        """Write heatmaps as ``--heatmaps`` reads them; the samples in JSON."""
+    def save(self, path: Union[str, Path]) -> None:
+        """Write them as :func:`load` reads them."""
 
         def packed(maps):
             if abs(maps).max() >= 8:  # int16 of value * 4096 ends here
@@ -163,7 +146,8 @@ def _area(sample):
         'area', max(1., .53 * (right - x) * (bottom - y)))
 
 
-def predict(runner, progress=iter):
+def predict(runner: Any,
+            progress: Callable[[Any], Any] = iter) -> KeptHeatmaps:
     """Run the network once over the test set, as it is and flipped.
 
     Args:
@@ -177,7 +161,6 @@ def predict(runner, progress=iter):
         TypeError: A head without a codec of Gaussian heatmaps.
         ValueError: Persons without labels.
     """
-    import torch
     model, loader = runner.model.eval(), runner.test_dataloader
     codec = _codec_of(model.head.decoder)
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
@@ -201,20 +184,26 @@ def predict(runner, progress=iter):
         codec, np.array(meta['sigmas']))
 
 
-def _codec_of(decoder):
+def _codec_of(decoder: Any) -> Dict[str, Any]:
+    """Sizes, sigma and alignment as arguments of ``DarkHeatmap``."""
     name = type(decoder).__name__
-    if name not in ('DarkHeatmap', 'MSRAHeatmap', 'UDPHeatmap') or getattr(
-            decoder, 'heatmap_type', 'gaussian') != 'gaussian':
+    options = vars(decoder)
+    if name != 'DarkHeatmap':
+        try:
+            options = dark_codec(name, options)
+        except ValueError as error:
+            raise TypeError(str(error)) from None
+    names = 'input_size', 'heatmap_size', 'sigma'
+    if not set(names) <= set(options):
         raise TypeError('expected a head with MSRAHeatmap, a Gaussian '
                         f'UDPHeatmap or DarkHeatmap as codec, got {name}')
-    codec = {key: getattr(decoder, key)
-             for key in ('input_size', 'heatmap_size', 'sigma')}
-    codec['use_udp'] = name == 'UDPHeatmap' or getattr(
-        decoder, 'use_udp', False)
-    return codec
+    return dict({key: options[key] for key in names},
+                use_udp=options.get('use_udp', False))
 
 
-def load(path, ann_file, sigma=2):
+def load(path: Union[str, Path],
+         ann_file: Union[str, Path],
+         sigma: float = 2) -> KeptHeatmaps:
     """Heatmaps of :meth:`KeptHeatmaps.save`, or that came from elsewhere.
 
     Args:
@@ -235,7 +224,6 @@ def load(path, ann_file, sigma=2):
     Raises:
         ValueError: A file that lacks one of these, or an annotation.
     """
-    from mmpose.datasets.datasets.utils import parse_pose_metainfo
     from xtcocotools.coco import COCO
     file = np.load(path)
     need = {'heatmaps', 'heatmaps_flip', 'input_center', 'input_scale',
@@ -254,7 +242,6 @@ def load(path, ann_file, sigma=2):
         width, height = kept[0].shape[:1:-1]
         codec = dict(input_size=(4 * width, 4 * height),
                      heatmap_size=(width, height), sigma=sigma)
-        import mmpose
         meta = parse_pose_metainfo(dict(from_file=str(
             Path(mmpose.__file__).parent /
             '.mim/configs/_base_/datasets/coco.py')))
@@ -282,32 +269,3 @@ def load(path, ann_file, sigma=2):
                 keypoints_visible=labels[..., 2])))
     return KeptHeatmaps(*kept, list(map(int, flip_indices)), samples, codec,
                         np.array(sigmas))
-
-
-def coco_metric(ann_file, keypoints):
-    """MMPose's CocoMetric outside of a Runner."""
-    from mmpose.evaluation.metrics import CocoMetric
-    with contextlib.redirect_stdout(io.StringIO()):
-        metric = CocoMetric(ann_file=str(ann_file))
-    metric.dataset_meta = keypoints
-    return metric
-
-
-def summary(kept, points) -> Tuple[float, float, float]:
-    """Median error, and mean signed error (x, y) of the joints within 6 px.
-
-    All in input px.
-    """
-    error = kept.errors(points)
-    distance = np.linalg.norm(error, axis=2)
-    near = distance < 6
-    signed = error[near].mean(0) if near.any() else (np.nan, np.nan)
-    return (float(np.nanmedian(distance)), *map(float, signed))
-
-
-def dump(path, content):
-    """Write JSON whole or not at all: an interruption leaves no half file."""
-    path = Path(path)
-    part = path.with_suffix('.part')
-    part.write_text(json.dumps(content, indent=1))
-    part.replace(path)

@@ -1,8 +1,8 @@
 """An exported network at work, with numpy, OpenCV and onnxruntime alone.
 
 Neither torch nor any mm* package is imported. :class:`PoseRuntime` runs the
-files of ``tools/export_onnx.py``; crops and normalisation are, to the last
-bit, those of MMPose's ``GetBBoxCenterScale``, ``TopdownAffine`` and
+files of ``tools/deployment/export_onnx.py``; crops and normalisation are, to
+the last bit, those of MMPose's ``GetBBoxCenterScale``, ``TopdownAffine`` and
 ``PoseDataPreprocessor``.
 
 Symbols: N boxes, K keypoints, (w, h) input size in px.
@@ -16,7 +16,7 @@ import numpy as np
 
 
 class PoseRuntime:
-    """Run a file of ``tools/export_onnx.py`` on boxes of an image.
+    """Run a file of ``tools/deployment/export_onnx.py`` on boxes of an image.
 
     Args:
         path (str | Path): The ONNX file
@@ -27,7 +27,7 @@ class PoseRuntime:
     Attributes:
         metadata (dict): What the file says of itself: ``input_size``,
             ``keypoint_names``, ``skeleton`` and so on, see
-            :func:`mmpose_dark.export.metadata`
+            :func:`mmpose_dark.deploy.onnx.metadata`
 
     Raises:
         ValueError: A file of another tool, or a batch size that makes no
@@ -46,8 +46,9 @@ class PoseRuntime:
             str(path), providers=providers or ['CPUExecutionProvider'])
         found = self.session.get_modelmeta().custom_metadata_map
         if 'mmpose_dark' not in found:
-            raise ValueError(f'{path} was not written by tools/export_onnx.py '
-                             'of mmpose_dark: it does not say how to crop')
+            raise ValueError(
+                f'{path} was not written by tools/deployment/export_onnx.py '
+                'of mmpose_dark: it does not say how to crop')
         if (not isinstance(batch_size, numbers.Integral)
                 or isinstance(batch_size, bool) or batch_size < 1):
             raise ValueError(

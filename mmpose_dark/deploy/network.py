@@ -1,0 +1,123 @@
+"""A model that ends in keypoints, to export or compile."""
+import copy
+
+import torch
+from mmcv.cnn import fuse_conv_bn
+from torch import nn
+
+from .. import functional as F  # noqa: N812
+from ..alignment import flip_shift
+from ..codecs import DarkHeatmap
+from ..heads import DarkHeadMixin
+from ..model import apply_dark
+from .decoder import DarkDecoder
+
+
+class PoseNetwork(nn.Module):
+    """A top-down model from normalised crops to keypoints in their pixels.
+
+    What ``predict`` of the model does, without samples: backbone, neck, head,
+    merge of the flip test as its head does it, decoder.
+
+    Args:
+        model (nn.Module): A pose estimator, as ``init_model`` returns it. If
+            its codec is not DARK, a copy is made so, see :func:`apply_dark`
+        flip_test (bool): Whether the mirrored crops are predicted as well,
+            in the same batch. Defaults to ``False``
+        return_covariance (bool): As of :class:`DarkDecoder`
+        half (bool): Whether to compute heatmaps in float16. They are decoded
+            in float32 all the same. Defaults to ``False``
+
+    Raises:
+        ValueError: A model without top-down heatmaps, of a codec that DARK
+            cannot read, or without what the flip test has to know.
+    """
+
+    def __init__(self,
+                 model,
+                 flip_test=False,
+                 return_covariance=False,
+                 half=False):
+        super().__init__()
+        self.model = copy.deepcopy(model).eval()
+        if getattr(self.model, 'head', None) is None:
+            raise ValueError(f'{type(model).__name__} has no head to decode')
+        if not isinstance(getattr(self.model.head, 'decoder', None),
+                          DarkHeatmap):
+            apply_dark(self.model)
+        self.decoder = DarkDecoder.from_codec(
+            self.model.head.decoder, return_covariance)
+        self.flip_test = flip_test
+        self.flip_indices = attribute(self.model, 'dataset_meta')[
+            'flip_indices'] if flip_test else None
+        head = self.model.head
+        self.flip_shift = flip_shift(
+            head.decoder, self.model.test_cfg or {},
+            isinstance(head, DarkHeadMixin) and head.flip_shift == 'exact')
+        self.dtype = torch.float16 if half else torch.float32
+        if half:
+            # What is rounded once is half as far off in the end.
+            self.model = _with_norms_folded(
+                self.model, self.decoder.codec.input_size)
+        for name, part in self.model.named_children():
+            # Nothing passes through the preprocessor here, but its mean and
+            # standard deviation are read.
+            if name != 'data_preprocessor':
+                part.to(self.dtype)
+
+    def forward(self, inputs):
+        """Predict the keypoints of normalised crops.
+
+        Args:
+            inputs (Tensor): Crops in shape (B, 3, h, w), float32
+
+        Returns:
+            tuple: See :meth:`DarkDecoder.forward`.
+        """
+        if self.flip_test:
+            # By index: not every runtime can walk an axis backwards.
+            mirror = torch.arange(inputs.shape[-1] - 1, -1, -1,
+                                  device=inputs.device)
+            inputs = torch.cat([inputs, inputs.index_select(-1, mirror)])
+        heatmaps = self.model._forward(inputs.to(self.dtype))
+        if isinstance(heatmaps, (list, tuple)):
+            heatmaps = heatmaps[-1]
+        heatmaps = heatmaps.float()
+        if self.flip_test:
+            pairs = heatmaps.reshape(2, -1, *heatmaps.shape[1:])
+            flipped = F.flip_heatmaps(
+                pairs[1], self.flip_indices, shift=self.flip_shift)
+            heatmaps = (pairs[0] + flipped) * 0.5
+        return self.decoder(heatmaps)
+
+
+def attribute(model, name):
+    """What ``init_model`` adds to a model, or an error that says so."""
+    if not hasattr(model, name):
+        raise ValueError(f'model must have {name}, as mmpose.apis.init_model '
+                         f'gives it, got a {type(model).__name__} without')
+    return getattr(model, name)
+
+
+def _with_norms_folded(model, input_size):
+    """The model with batch norms folded into the convolutions before them.
+
+    mmcv takes a module's layers for run in the order in which they are listed.
+    Where that does not hold, the model is returned as it is.
+    """
+    width, height = input_size
+    weight = next(model.parameters())
+    probe = torch.randn(1, 3, height, width,
+                        generator=torch.Generator().manual_seed(0)).to(weight)
+    folded = copy.deepcopy(model)
+    with torch.no_grad():
+        want = model._forward(probe)
+        try:
+            got = fuse_conv_bn(folded)._forward(probe)
+        except RuntimeError:  # sizes of layers that do not belong together
+            return model
+    if not isinstance(want, (list, tuple)):
+        want, got = [want], [got]
+    same = all(torch.allclose(a, b, rtol=0., atol=1e-3 * float(abs(a).max()))
+               for a, b in zip(want, got))
+    return folded if same else model

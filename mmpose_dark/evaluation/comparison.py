@@ -1,0 +1,125 @@
+"""One network, many decoders: what each makes of the same heatmaps."""
+import contextlib
+import io
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence, Tuple, Union
+
+import numpy as np
+from mmpose.evaluation.metrics import CocoMetric
+from scipy.stats import bootstrap
+
+from .._markdown import markdown_table
+from ..conventions import official_kernel
+from .heatmaps import MERGES, KeptHeatmaps
+
+
+def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
+    """Name -> arguments of ``DarkHeatmap``; the official one last."""
+    return {
+        'argmax': dict(decoding='argmax'),
+        'shift': dict(decoding='shift'),
+        'DARK, no modulation': dict(modulation=False),
+        'DARK': {},
+        'DARK, peak=raw': dict(peak='raw'),
+        'DARK, official': dict(peak='raw',
+                               blur_kernel_size=official_kernel(sigma)),
+    }
+
+
+def compare(kept: KeptHeatmaps,
+            metric: Any,
+            merges: Sequence[str] = MERGES,
+            progress: Callable[[Any], Any] = iter) -> List[Dict[str, Any]]:
+    """Score every decoder under every merge.
+
+    Args:
+        kept (KeptHeatmaps): What a network predicted
+        metric (BaseMetric): A metric of MMPose, with its ``dataset_meta``
+        merges (Sequence[str]): Some of :data:`MERGES`. Defaults to all
+        progress (callable): Wraps the cases, as ``rich.progress.track`` does
+
+    Returns:
+        list[dict]: Rows of merge, decoder, metrics (dict), median_px, mean_x
+        and mean_y (input px), OKS (N, ).
+    """
+    cases = [(merge, name, options) for merge in merges
+             for name, options in decoders(kept.codec['sigma']).items()]
+    rows, merged, heatmaps = [], None, None
+    for merge, name, options in progress(cases):
+        if merge != merged:
+            merged, heatmaps = merge, kept.merged(merge)
+        points, scores = kept.decode(heatmaps, **options)
+        median, x, y = summary(kept, points)
+        metrics = kept.score(points, scores, metric)
+        if 'head_size' in kept.samples[0].get('raw_ann_info', {}):
+            for threshold in (.5, .1):
+                metrics[f'PCKh@{threshold}'] = kept.pckh(points, threshold)
+        rows.append(dict(
+            merge=merge, decoder=name,
+            metrics={key.rpartition('/')[2]: float(value)
+                     for key, value in metrics.items()},
+            median_px=median, mean_x=x, mean_y=y, oks=kept.oks(points)))
+    return rows
+
+
+def add_intervals(rows: List[Dict[str, Any]],
+                  base: Dict[str, Any],
+                  seed: int = 0) -> None:
+    """Give every row the mean OKS less that of ``base``, and its interval.
+
+    95 %, by a paired bootstrap over people, in points.
+    """
+    for row in rows:
+        gain = row['oks'] - base['oks']
+        gain = 100 * gain[np.isfinite(gain)]
+        row['gain'] = float(gain.mean())
+        row['interval'] = (row['gain'], ) * 2
+        if gain.any():
+            row['interval'] = tuple(map(float, bootstrap(
+                (gain, ), np.mean, n_resamples=2000, method='percentile',
+                random_state=seed).confidence_interval))
+
+
+def comparison_table(rows: Sequence[Dict[str, Any]]) -> str:
+    """The rows of :func:`compare`, with their intervals, in Markdown."""
+    keys = [k for k in (
+        'AP', 'AP .5', 'AP .75', 'AR', 'PCK', 'PCKh', 'PCKh@0.5', 'PCKh@0.1',
+        'AUC') if k in rows[0]['metrics']] or list(rows[0]['metrics'])
+    body = []
+    for row in rows:
+        low, high = row['interval']
+        body.append([
+            row['merge'], row['decoder'],
+            *(f'{100 * row["metrics"][k]:.2f}' for k in keys),
+            f'{row["median_px"]:.3f}',
+            f'{row["mean_x"]:+.3f}, {row["mean_y"]:+.3f}',
+            f'{row["gain"]:+.3f} [{low:+.3f}, {high:+.3f}]'])
+    return markdown_table(
+        ['flip test', 'decoder', *keys, 'median px', 'mean x, y px',
+         'OKS gain x 100'], body, text_columns=2)
+
+
+def summary(kept: KeptHeatmaps,
+            points: np.ndarray) -> Tuple[float, float, float]:
+    """Median error, and mean signed error (x, y) of the joints within 6 px.
+
+    All in input px.
+    """
+    error = kept.errors(points)
+    distance = np.linalg.norm(error, axis=2)
+    near = distance < 6
+    signed = error[near].mean(0) if near.any() else (np.nan, np.nan)
+    return (float(np.nanmedian(distance)), *map(float, signed))
+
+
+def coco_metric(ann_file: Union[str, Path], meta: Dict[str, Any]) -> Any:
+    """MMPose's CocoMetric outside of a Runner.
+
+    Args:
+        ann_file (str | Path): Annotations in the COCO format
+        meta (dict): ``CLASSES``, ``sigmas`` and ``num_keypoints``
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        metric = CocoMetric(ann_file=str(ann_file))
+    metric.dataset_meta = meta
+    return metric

@@ -1,0 +1,10 @@
+"""Heads, registered with MMPose."""
+from .heatmap import (
+    DarkCPMHead,
+    DarkHeadMixin,
+    DarkHeatmapHead,
+    DarkViPNASHead,
+)
+
+__all__ = ['DarkCPMHead', 'DarkHeadMixin', 'DarkHeatmapHead',
+           'DarkViPNASHead']
