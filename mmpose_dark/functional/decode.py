@@ -67,8 +67,8 @@ def decode_heatmaps(heatmaps,
             of the modulated map; of several modes, the one around the
             brightest pixel unless another is 10 % higher. ``'raw'`` is the
             brightest pixel and the fast path: the official algorithm wherever
-            that one makes sense, and the fit of ``'modulated'`` around the highest
-            modulated pixel within 2 px where it does not (see Note).
+            that one makes sense, and the fit of ``'modulated'`` around the
+            highest modulated pixel within 2 px where not (see Note).
             Defaults to ``'modulated'``.
         blur_kernel_size (int, optional): Size of the modulation kernel as
             OpenCV defines it. Defaults to ``None``: the kernel follows
