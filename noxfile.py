@@ -42,7 +42,7 @@ FORKS = 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection'
 def maths(session):
     """mmpose_dark.functional where numpy is all there is."""
     session.install('numpy', 'pytest', 'hypothesis',
-                    'opencv-python-headless')  # of the tests' oracle
+                    'opencv-python-headless', 'scipy')  # the oracle's
     session.install('--no-deps', '.')
     test(session, *MATHS)
 

@@ -3,11 +3,16 @@
 Imports no mm* package, and torch only when a tensor is handed in.
 """
 from .accuracy import pck_accuracy
-from .decode import METHODS, PEAKS, decode_heatmaps
+from .decode import (
+    METHODS,
+    PEAKS,
+    decode_heatmaps,
+    scale_covariances,
+    scale_keypoints,
+)
 from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
-from .scale import scale_covariances, scale_keypoints
 
 __all__ = [
     'METHODS', 'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'flip_heatmaps',

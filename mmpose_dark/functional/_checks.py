@@ -1,10 +1,11 @@
 """Errors that name the argument, its value and what was expected."""
 import numbers
+from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
 
-def check_choice(name, value, choices):
+def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     """Raise ``ValueError`` unless ``value`` is one of ``choices``."""
     if not isinstance(value, (str, bool, type(None))) or value not in choices:
         raise ValueError(f'{name} must be one of {tuple(choices)}, got '
@@ -12,7 +13,7 @@ def check_choice(name, value, choices):
     return value
 
 
-def check_sigma(sigma, name='sigma'):
+def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     """Return ``sigma`` as a float; it must be a length, in heatmap px."""
     if (not isinstance(sigma, (numbers.Real, np.number))
             or isinstance(sigma, bool) or not 1e-3 <= sigma <= 1e4):
@@ -21,7 +22,7 @@ def check_sigma(sigma, name='sigma'):
     return float(sigma)
 
 
-def check_size(size, name):
+def check_size(size: Any, name: str) -> Tuple[int, int]:
     """Return ``size`` as two ints (width, height); both must be positive."""
     try:
         if isinstance(size, (str, bytes, set)):
@@ -36,7 +37,7 @@ def check_size(size, name):
     return width, height
 
 
-def check_blur_kernel_size(size):
+def check_blur_kernel_size(size: Any) -> Optional[int]:
     """Return ``size``, an odd integer of at least 3, or ``None``."""
     if size is None:
         return None
@@ -47,14 +48,8 @@ def check_blur_kernel_size(size):
     return int(size)
 
 
-def check_maps(heatmaps, name='heatmaps'):
-    """Raise ``ValueError`` unless ``heatmaps`` is (..., H, W), H, W > 0."""
-    if heatmaps.ndim < 2 or 0 in tuple(heatmaps.shape[-2:]):
-        raise ValueError(f'{name} must be in shape (..., K, H, W) with H and '
-                         f'W of at least 1, got {tuple(heatmaps.shape)}')
-
-
-def check_one_instance(keypoints, keypoints_visible=None):
+def check_one_instance(keypoints: Any, keypoints_visible: Any = None
+                       ) -> Tuple[np.ndarray, np.ndarray]:
     """Return both as arrays, (1, K, 2) and (1, K); all visible by default."""
     keypoints = np.asarray(keypoints)
     if keypoints.ndim != 3 or keypoints.shape[2] != 2:

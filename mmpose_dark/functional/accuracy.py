@@ -1,11 +1,14 @@
 """Accuracy of heatmaps against heatmaps: the number that training logs."""
 import math
+from typing import Tuple
 
-from ._backend import backend_of
-from ._checks import check_maps
+from ._backend import Array, Backend, as_maps
 
 
-def pck_accuracy(heatmaps, targets, weights, thr=0.05):
+def pck_accuracy(heatmaps: Array,
+                 targets: Array,
+                 weights: Array,
+                 thr: float = 0.05) -> Array:
     """Share of joints whose brightest pixel is where it should be.
 
     The value of :func:`mmpose.evaluation.functional.pose_pck_accuracy`,
@@ -29,8 +32,7 @@ def pck_accuracy(heatmaps, targets, weights, thr=0.05):
     Raises:
         ValueError: Shapes that do not belong together.
     """
-    xp = backend_of(heatmaps)
-    check_maps(heatmaps)
+    xp, _ = as_maps(heatmaps)
     shape = tuple(heatmaps.shape)
     if (len(shape) != 4 or tuple(targets.shape) != shape
             or tuple(weights.shape) != shape[:2]):
@@ -54,7 +56,7 @@ def pck_accuracy(heatmaps, targets, weights, thr=0.05):
     return share.sum() / xp.clip(present.sum(), 1., None)
 
 
-def _peaks(xp, maps):
+def _peaks(xp: Backend, maps: Array) -> Tuple[Array, Array]:
     """(B, K) x and y of every maximum; -1 where it is not positive."""
     flat = maps.reshape(*maps.shape[:2], -1)
     index = xp.argmax(flat)

@@ -15,35 +15,36 @@ Two readings of the step are offered. ``peak='raw'`` is the official code: m is
 the brightest raw pixel and the derivatives are central differences of
 :math:`\log h'`. ``peak='modulated'``, the default, is the paper's own m and
 uses exact derivatives of the log of the modulated map normalised at the
-border (see :mod:`.fit`), expanded again where that leads. That makes it the
+border (see :mod:`._fit`), expanded again where that leads. That makes it the
 maximum-likelihood position of a Gaussian of known sigma under white noise, at
 the border too.
 """
-from ._backend import backend_of
-from ._checks import (
-    check_blur_kernel_size,
-    check_choice,
-    check_maps,
-    check_sigma,
-)
-from .fit import covariance, fit
+from functools import lru_cache
+from typing import NamedTuple, Optional, Sequence, Tuple
+
+from ._backend import Array, Backend, as_maps, backend_of
+from ._checks import check_blur_kernel_size, check_choice, check_sigma
+from ._fit import fit
+from ._official import official_or_fit, official_step
+from ._peaks import modulated_peak, raw_peak
+from ._search import bounded_modulated_peak
+from ._shift import quarter_shift
+from ._windows import windows
+from .covariance import covariance
 from .modulate import Kernel
-from .peaks import modulated_peak, raw_peak
-from .shift import quarter_shift, shift_where_not
-from .taylor import official_or_fit, official_step
 
 METHODS = ('dark', 'shift', 'argmax')
 PEAKS = ('modulated', 'raw')
 
 
-def decode_heatmaps(heatmaps,
-                    sigma,
+def decode_heatmaps(heatmaps: Array,
+                    sigma: float,
                     *,
-                    method='dark',
-                    modulation=True,
-                    peak='modulated',
-                    blur_kernel_size=None,
-                    return_covariance=False):
+                    method: str = 'dark',
+                    modulation: bool = True,
+                    peak: str = 'modulated',
+                    blur_kernel_size: Optional[int] = None,
+                    return_covariance: bool = False) -> Tuple[Array, ...]:
     r"""Read sub-pixel keypoints off heatmaps.
 
     Args:
@@ -127,56 +128,120 @@ def decode_heatmaps(heatmaps,
         >>> keypoints.round(3)
         array([[10.3, 20.6]])
     """
-    xp = backend_of(heatmaps)
-    maps = xp.as_float(heatmaps, 'heatmaps')
-    check_maps(maps)
-    sigma = check_sigma(sigma)
-    check_choice('method', method, METHODS)
-    check_choice('peak', peak, PEAKS)
-    check_choice('modulation', modulation, (True, False))
-    check_choice('return_covariance', return_covariance, (True, False))
-    kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
-    fits = method == 'dark' and modulation
-    if return_covariance and not fits:
-        raise ValueError("return_covariance needs method='dark' with "
-                         f'modulation, got method={method!r}, '
-                         f'modulation={modulation!r}')
-
-    lead, (height, width) = tuple(maps.shape[:-2]), tuple(maps.shape[-2:])
-    maps = maps.reshape(-1, height, width)
+    how = _checked(sigma, method, modulation, peak, blur_kernel_size,
+                   return_covariance)
+    xp, maps = as_maps(heatmaps)
+    lead, shape = tuple(maps.shape[:-2]), tuple(maps.shape[-2:])
+    maps = maps.reshape(-1, *shape)
     if maps.shape[0] == 0:  # len() would fix the batch size of an export
         nothing = xp.full(lead, 0., maps)
         shapes = [(*lead, 2), lead] + [(*lead, 2, 2)] * return_covariance
         return tuple(nothing.reshape(shape) for shape in shapes)
 
     with xp.guard(maps):
-        if fits and peak != 'raw':
-            y, x, top, windows = modulated_peak(
-                xp, maps, kernel)
-            step, refined = fit(
-                xp, windows, y, x, kernel, (height, width))
-        elif fits:
-            y, x, top, step, refined = official_or_fit(
-                xp, maps, 2 * sigma, kernel)
-        else:
-            y, x, top = raw_peak(xp, maps)
-            if method == 'dark':
-                step, refined = official_step(
-                    xp, xp.windows(maps, y, x, 2, 2), y, x, height, width,
-                    2 * sigma)
-            elif method == 'shift':
-                step = quarter_shift(xp, maps, y, x)
-            else:
-                step = xp.full((2, 1), 0., maps)
+        y, x, top, step, refined = _peak_and_step(xp, maps, how)
         if method == 'dark':
-            step = shift_where_not(xp, refined, maps, y, x, step)
-
+            step = xp.put_where(
+                ~refined, step, lambda which: quarter_shift(
+                    xp, maps[which], y[which], x[which]))
         present = xp.isfinite(top) & (top > 0)
         score = xp.where(xp.isfinite(top), top, 0.)
         points = (xp.to_float(xp.stack([x, y]), maps) + step).T
         points = xp.where(present[:, None], points, -1.)
         out = [points.reshape(*lead, 2), score.reshape(lead)]
         if return_covariance:
-            cov = covariance(xp, maps, points, present & refined, kernel)
+            cov = covariance(xp, maps, points, present & refined, how.kernel)
             out.append(cov.reshape(*lead, 2, 2))
     return tuple(out)
+
+
+class _How(NamedTuple):
+    """The arguments of a decoding, checked."""
+    sigma: float
+    method: str
+    modulation: bool
+    peak: str
+    kernel: Kernel
+
+
+def _checked(*arguments: object) -> _How:
+    try:
+        return _how(*arguments)
+    except TypeError:  # one that cannot be looked up; it will be complained of
+        return _how.__wrapped__(*arguments)
+
+
+@lru_cache(maxsize=64, typed=True)
+def _how(sigma, method, modulation, peak, blur_kernel_size,
+         return_covariance):
+    sigma = check_sigma(sigma)
+    check_choice('method', method, METHODS)
+    check_choice('peak', peak, PEAKS)
+    check_choice('modulation', modulation, (True, False))
+    check_choice('return_covariance', return_covariance, (True, False))
+    kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
+    if return_covariance and not (method == 'dark' and modulation):
+        raise ValueError("return_covariance needs method='dark' with "
+                         f'modulation, got method={method!r}, '
+                         f'modulation={modulation!r}')
+    return _How(sigma, method, modulation, peak, kernel)
+
+
+def _peak_and_step(xp: Backend, maps: Array, how: _How
+                   ) -> Tuple[Array, Array, Array, Array, Array]:
+    """Integer peaks and their values, steps (2, M) off them, which are good.
+
+    The value is the maximum of the raw map, wherever the peak is.
+    """
+    shape = maps.shape[1:]
+    limit = 2 * how.sigma
+    if how.method == 'dark' and how.modulation:
+        if how.peak == 'raw':
+            return official_or_fit(xp, maps, limit, how.kernel)
+        search = bounded_modulated_peak if xp.dynamic else modulated_peak
+        y, x, top, around = search(xp, how.kernel, maps)
+        return (y, x, top, *fit(xp, around, y, x, how.kernel, shape))
+    y, x, top = raw_peak(xp, maps)
+    good = top == top
+    if how.method == 'dark':
+        return (y, x, top, *official_step(
+            xp, windows(xp, maps, y, x, 2), y, x, shape, limit))
+    if how.method == 'shift':
+        return y, x, top, quarter_shift(xp, maps, y, x), good
+    return y, x, top, xp.full((2, 1), 0., maps), good
+
+
+def scale_keypoints(keypoints: Array, factor: Sequence[float],
+                    centre: float = 0.) -> Array:
+    """From pixels of a map to those of the image that it stands for.
+
+    Args:
+        keypoints (np.ndarray | Tensor): Positions (x, y) in shape (..., 2);
+            heatmap pixels.
+        factor (Sequence[float]): Size of a heatmap pixel along x and y.
+        centre (float): Where in a heatmap pixel its index points; 0 for its
+            centre at whole numbers. Defaults to 0.
+
+    Returns:
+        np.ndarray | Tensor: ``(keypoints + centre) * factor``.
+    """
+    return backend_of(keypoints).last_axis(
+        [(keypoints[..., i] + centre) * factor[i] for i in range(2)])
+
+
+def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
+    """Covariances of :func:`scale_keypoints`.
+
+    Args:
+        covariances (np.ndarray | Tensor): in shape (..., 2, 2); squared
+            heatmap pixels.
+        factor (Sequence[float]): Size of a heatmap pixel along x and y.
+
+    Returns:
+        np.ndarray | Tensor: Each times the outer product of ``factor`` with
+        itself.
+    """
+    stack = backend_of(covariances).last_axis
+    return stack([
+        stack([covariances[..., row, column] * (factor[row] * factor[column])
+               for row in range(2)]) for column in range(2)])

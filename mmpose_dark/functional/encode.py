@@ -12,17 +12,18 @@ of two one-dimensional ones, so one row and one column are all that is ever
 exponentiated.
 """
 import math
+from typing import Optional, Tuple
 
-from ._backend import backend_of, table
+from ._backend import Array, Backend, backend_of, table
 from ._checks import check_choice, check_sigma, check_size
 
 
-def encode_heatmaps(keypoints,
-                    heatmap_size,
-                    sigma,
+def encode_heatmaps(keypoints: Array,
+                    heatmap_size: Tuple[int, int],
+                    sigma: float,
                     *,
-                    unbiased=True,
-                    keypoints_visible=None):
+                    unbiased: bool = True,
+                    keypoints_visible: Optional[Array] = None) -> Array:
     r"""Draw every keypoint as a Gaussian heatmap (Eq. 14).
 
     Args:
@@ -78,12 +79,12 @@ def encode_heatmaps(keypoints,
     return xp.outer(column * xp.to_float(drawn, points)[..., None], row)
 
 
-def keypoint_weights(keypoints,
-                     keypoints_visible,
-                     heatmap_size,
-                     sigma,
+def keypoint_weights(keypoints: Array,
+                     keypoints_visible: Array,
+                     heatmap_size: Tuple[int, int],
+                     sigma: float,
                      *,
-                     unbiased=True):
+                     unbiased: bool = True) -> Array:
     """Target weights as the stock codecs give them.
 
     Args:
@@ -106,7 +107,7 @@ def keypoint_weights(keypoints,
     return visible * ~((visible >= 0.5) & ~inside)
 
 
-def _visible(points, keypoints_visible):
+def _visible(points: Array, keypoints_visible: Array) -> Array:
     """The visibility, if there is one for every point."""
     shape, found = (tuple(getattr(array, 'shape', ()))
                     for array in (points, keypoints_visible))
@@ -117,7 +118,9 @@ def _visible(points, keypoints_visible):
     return keypoints_visible
 
 
-def _checked(keypoints, heatmap_size, sigma, unbiased):
+def _checked(keypoints: Array, heatmap_size: Tuple[int, int], sigma: float,
+             unbiased: bool
+             ) -> Tuple[Backend, Array, Tuple[int, int], float]:
     xp = backend_of(keypoints)
     points = xp.as_float(keypoints, 'keypoints')
     if points.ndim < 2 or points.shape[-1] != 2:
@@ -128,7 +131,8 @@ def _checked(keypoints, heatmap_size, sigma, unbiased):
             check_sigma(sigma))
 
 
-def _in_range(xp, points, width, height, sigma):
+def _in_range(xp: Backend, points: Array, width: int, height: int,
+              sigma: float) -> Array:
     """Whether the 3-sigma square reaches into the map, as in MMPose.
 
     Infinities and what is not a number do not.
@@ -139,7 +143,8 @@ def _in_range(xp, points, width, height, sigma):
 
 
 @table
-def _limits(xp, like, width, height, sigma):
+def _limits(xp: Backend, like: Array, width: int, height: int,
+            sigma: float) -> Array:
     """(2, 2): lower and upper limits of x and y."""
     reach = 3 * sigma
     return xp.stack([

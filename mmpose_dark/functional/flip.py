@@ -12,14 +12,17 @@ flattens the peak.
 import math
 import numbers
 import operator
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ._backend import backend_of
-from ._checks import check_maps
+from ._backend import Array, Backend, as_maps
 
 
-def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0.):
+def flip_heatmaps(heatmaps: Array,
+                  flip_indices: Optional[Sequence[int]] = None,
+                  *,
+                  shift: float = 0.) -> Array:
     r"""Flip heatmaps back, swap left and right channels, and shift.
 
     Args:
@@ -53,9 +56,7 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0.):
         >>> flip_heatmaps(np.array([[[0., 0., 4., 1.]]]), shift=1)
         array([[[1., 1., 4., 0.]]])
     """
-    xp = backend_of(heatmaps)
-    maps = xp.as_float(heatmaps, 'heatmaps')
-    check_maps(maps)
+    xp, maps = as_maps(heatmaps)
     if (not isinstance(shift, (numbers.Real, np.number))
             or not abs(shift) < 1e6):
         raise ValueError('shift must be a number (heatmap px) below a '
@@ -67,10 +68,11 @@ def flip_heatmaps(heatmaps, flip_indices=None, *, shift=0.):
         return maps @ _flip_and_shift(xp, maps, maps.shape[-1], shift)
 
 
-def _flip_and_shift(xp, like, size, shift):
+def _flip_and_shift(xp: Backend, like: Array, size: int,
+                    shift: float) -> Array:
     """(size, size) matrix: column i holds what makes up pixel i."""
     pixel = xp.arange(0, size, like)
-    matrix = 0.
+    matrix: Array = 0.
     for offset, tap in _taps(shift):
         source = xp.clip(size - 1 - pixel + offset, 0, size - 1)
         matrix = matrix + tap * xp.to_float(
@@ -78,7 +80,7 @@ def _flip_and_shift(xp, like, size, shift):
     return matrix
 
 
-def _taps(shift):
+def _taps(shift: float) -> Iterator[Tuple[int, float]]:
     """Offsets and weights that interpolate at ``i - shift``.
 
     At a whole number, one weight is 1 and the others are 0.
@@ -90,12 +92,14 @@ def _taps(shift):
                               for other in nodes if other != node)
 
 
-def _checked(flip_indices, shape):
+def _checked(flip_indices: Sequence[int],
+             shape: Tuple[int, ...]) -> List[int]:
     num = shape[-3] if len(shape) > 2 else 0
+    indices: Optional[List[int]] = None
     try:
         indices = [operator.index(i) for i in flip_indices]
     except TypeError:
-        indices = None
+        pass
     if indices is None or sorted(indices) != list(range(num)):
         raise ValueError(
             'flip_indices must name each of the K channels once, got '

@@ -13,12 +13,8 @@ filter: the correlation of the map with the shape that was drawn into it.
 import math
 from typing import NamedTuple, Optional, Tuple
 
-from ._backend import backend_of
-from ._checks import (
-    check_blur_kernel_size,
-    check_maps,
-    check_sigma,
-)
+from ._backend import Array, Backend, as_maps
+from ._checks import check_blur_kernel_size, check_sigma
 
 #: OpenCV takes its smallest kernels from a table: half of each, middle first.
 _OPENCV_TAPS = {
@@ -29,7 +25,7 @@ _OPENCV_TAPS = {
 }
 
 
-def opencv_sigma(kernel_size):
+def opencv_sigma(kernel_size: int) -> float:
     """Standard deviation that OpenCV gives a Gaussian kernel of a size."""
     return 0.3 * ((kernel_size - 1) * 0.5 - 1) + 0.8
 
@@ -48,7 +44,8 @@ class Kernel(NamedTuple):
     half: Optional[Tuple[float, ...]] = None
 
     @classmethod
-    def of(cls, sigma, blur_kernel_size=None):
+    def of(cls, sigma: float,
+           blur_kernel_size: Optional[int] = None) -> 'Kernel':
         """The kernel of the training sigma, or OpenCV's of a given size.
 
         Cut at 2.5 sigma, which for sigma 2 is OpenCV's kernel of 11 taps.
@@ -59,7 +56,7 @@ class Kernel(NamedTuple):
                    (blur_kernel_size - 1) // 2,
                    _OPENCV_TAPS.get(blur_kernel_size))
 
-    def at(self, xp, offset):
+    def at(self, xp: Backend, offset: Array) -> Array:
         """The taps, summing to one, at whole-pixel offsets; 0 beyond."""
         if self.half is None:
             mass = sum(math.exp(-0.5 * (i / self.sigma)**2)
@@ -71,17 +68,28 @@ class Kernel(NamedTuple):
             taps = xp.where(abs(offset) == i, tap, taps)
         return taps
 
-    def matrix(self, xp, like, size):
+    def matrix(self, xp: Backend, like: Array, size: int) -> Array:
         """The kernel as a banded (size, size) matrix.
 
-        Multiplying by it from both sides is the zero-padded convolution with
-        the two-dimensional kernel.
+        See :func:`filtered`.
         """
         index = xp.arange(0, size, like)
         return self.at(xp, index[None, :] - index[:, None])
 
 
-def modulate_heatmaps(heatmaps, sigma, *, blur_kernel_size=None):
+def filtered(maps: Array, by_y: Array, by_x: Array) -> Array:
+    """Maps (..., H, W) blurred along y and x by banded matrices (Eq. 10).
+
+    With :meth:`Kernel.matrix` it is the zero-padded convolution with the
+    two-dimensional kernel.
+    """
+    return by_y @ (maps @ by_x.T)
+
+
+def modulate_heatmaps(heatmaps: Array,
+                      sigma: float,
+                      *,
+                      blur_kernel_size: Optional[int] = None) -> Array:
     """Modulate heatmaps by a Gaussian of the training sigma (Eq. 10-11).
 
     Args:
@@ -108,9 +116,7 @@ def modulate_heatmaps(heatmaps, sigma, *, blur_kernel_size=None):
         >>> float(modulate_heatmaps(maps, 1.0)[0, 4, 4])
         0.5
     """
-    xp = backend_of(heatmaps)
-    maps = xp.as_float(heatmaps, 'heatmaps')
-    check_maps(maps)
+    xp, maps = as_maps(heatmaps)
     kernel = Kernel.of(
         check_sigma(sigma), check_blur_kernel_size(blur_kernel_size))
     if 0 in tuple(maps.shape):
@@ -118,9 +124,8 @@ def modulate_heatmaps(heatmaps, sigma, *, blur_kernel_size=None):
     with xp.guard(maps):
         maps = xp.where(xp.isfinite(maps), maps, 0.)
         height, width = maps.shape[-2:]
-        blurred = (
-            kernel.matrix(xp, maps, height) @ maps
-            @ kernel.matrix(xp, maps, width).T)
+        blurred = filtered(maps, kernel.matrix(xp, maps, height),
+                           kernel.matrix(xp, maps, width))
 
         def extreme(array):
             flat = array.reshape(*array.shape[:-2], height * width)

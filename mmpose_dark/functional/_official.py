@@ -1,11 +1,13 @@
 """The Taylor step (Eq. 8) and the official code's way to it."""
 from functools import partial
+from typing import Any, Tuple
 
-from ._backend import table
-from .fit import fit, fit_windows
-from .peaks import raw_peak
-from .stencil import modulated_stencils, normalise_stencils
-from .step import newton_step
+from ._backend import Array, Backend, table
+from ._fit import fit, fit_windows, newton_step
+from ._peaks import raw_peak
+from ._search import by_parts
+from ._windows import modulated_stencils, normalise_stencils, windows
+from .modulate import Kernel
 
 
 @table
@@ -24,11 +26,16 @@ def _central_differences(xp, like):
                      for row, column in pairs])
 
 
-def official_step(xp, stencil, y, x, height, width, limit):
+def official_step(xp: Backend, stencil: Array, y: Array, x: Array,
+                  shape: Tuple[int, int],
+                  limit: float) -> Tuple[Array, Array]:
     """One Taylor step by central differences, as the official code has it.
 
     Args:
-        stencil (array): (M, 5, 5) map values around the integer peak.
+        xp: The backend.
+        stencil (Array): (M, 5, 5) map values around the integer peak.
+        y, x (Array): That peak, in shape (M,).
+        shape (tuple[int, int]): (H, W) of the maps.
         limit (float): Longest credible step per axis; heatmap pixels.
 
     Returns:
@@ -36,6 +43,7 @@ def official_step(xp, stencil, y, x, height, width, limit):
         peak 2 px inside the border, a negative definite Hessian, a step
         within the limit.
     """
+    height, width = shape
     inside = (x > 1) & (x < width - 2) & (y > 1) & (y < height - 2)
     values = xp.log(xp.where(stencil > 1e-10, stencil, 1e-10)).reshape(-1, 25)
     # Differences do not see a constant, and small numbers round less.
@@ -48,7 +56,8 @@ def official_step(xp, stencil, y, x, height, width, limit):
     return step, inside & definite & (length <= limit)
 
 
-def official_or_fit(xp, maps, limit, kernel):
+def official_or_fit(xp: Backend, maps: Array, limit: float, kernel: Kernel
+                    ) -> Tuple[Array, Array, Array, Array, Array]:
     """The official step from the raw peak; where that fails, a local fit.
 
     The fit starts at the highest pixel of the normalised modulated map within
@@ -56,7 +65,7 @@ def official_or_fit(xp, maps, limit, kernel):
 
     Args:
         xp: The backend.
-        maps (array): Heatmaps in shape (M, H, W).
+        maps (Array): Heatmaps in shape (M, H, W).
         limit (float): Longest credible step per axis; heatmap pixels.
         kernel (Kernel): The modulation kernel.
 
@@ -65,34 +74,37 @@ def official_or_fit(xp, maps, limit, kernel):
         from there in shape (2, M), heatmap pixels, and whether either way led
         to a result.
     """
-    height, width = maps.shape[1:]
-    y, x, top, stencils = xp.by_parts(
-        partial(_stencils_at_raw_peak, xp, kernel), maps)
+    y, x, top, stencils = _stencils_at_raw_peak(xp, kernel, maps)
     step, official = official_step(
-        xp, stencils, y, x, height, width, limit)
-
-    # Only numpy may look at the data and do less.
-    if not xp.dynamic:
-        other, fitted = _fit_nearby(xp, maps, stencils, y, x, kernel)
-        return (y, x, top, xp.where(official, step, other),
-                official | fitted)
-    which = (~official).nonzero()[0]
-    if len(which):
-        step[:, which], official[which] = _fit_nearby(
-            xp, maps, stencils[which], y[which], x[which], kernel, which)
-    return y, x, top, step, official
+        xp, stencils, y, x, maps.shape[1:], limit)
+    # The step and whether there is one, in three rows.
+    found = xp.put_where(
+        ~official, xp.stack([*step, xp.to_float(official, maps)]),
+        lambda which: _fit_nearby(xp, maps, stencils[which], y[which],
+                                  x[which], kernel, which))
+    return y, x, top, found[:2], found[2] > 0
 
 
 def _stencils_at_raw_peak(xp, kernel, maps):
     """The raw peak and the modulated map within 2 px of it."""
+    if not xp.dynamic:
+        return _stencils_of(xp, kernel, maps)
+    return by_parts(partial(_stencils_of, xp, kernel), maps)
+
+
+def _stencils_of(xp, kernel, maps):
     y, x, top = raw_peak(xp, maps)
-    reach = kernel.radius + 2
-    windows = xp.windows(maps, y, x, reach, reach)
-    return y, x, top, modulated_stencils(xp, windows, kernel, 2)
+    around = windows(xp, maps, y, x, kernel.radius + 2)
+    return y, x, top, modulated_stencils(xp, around, kernel, 2)
 
 
-def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
-    """Fit from the highest pixel of the normalised modulated stencil."""
+def _fit_nearby(xp: Backend, maps: Array, stencils: Array, y: Array, x: Array,
+                kernel: Kernel, which: Any) -> Array:
+    """Fit from the highest pixel of the normalised modulated stencil.
+
+    Returns:
+        Array: dx, dy and 1 where there is a fit, in shape (3, m).
+    """
     height, width = maps.shape[1:]
     local = normalise_stencils(
         xp, stencils, y, x, kernel, (height, width)).reshape(-1, 25)
@@ -102,7 +114,9 @@ def _fit_nearby(xp, maps, stencils, y, x, kernel, which=None):
     # Of a map without positive pixels the best may lie beside it.
     near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
     near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
-    windows = fit_windows(xp, maps, near_y, near_x, kernel, which)
-    step, fitted = fit(xp, windows, near_y, near_x, kernel, (height, width))
-    moved = xp.stack([near_x - x, near_y - y])
-    return step + xp.to_float(moved, maps), fitted
+    around = fit_windows(xp, maps, near_y, near_x, kernel, which)
+    (dx, dy), fitted = fit(xp, around, near_y, near_x, kernel,
+                           (height, width))
+    return xp.stack([dx + xp.to_float(near_x - x, maps),
+                     dy + xp.to_float(near_y - y, maps),
+                     xp.to_float(fitted, maps)])

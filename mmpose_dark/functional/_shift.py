@@ -1,7 +1,8 @@
 """The standard shift, by which DARK is measured (the paper's Eq. 1)."""
+from ._backend import Array, Backend
 
 
-def quarter_shift(xp, maps, y, x):
+def quarter_shift(xp: Backend, maps: Array, y: Array, x: Array) -> Array:
     """A quarter of a pixel per axis towards the higher neighbour.
 
     As the official code and MMPose have it, including MMPose's conditions at
@@ -29,13 +30,3 @@ def quarter_shift(xp, maps, y, x):
     return xp.stack([
         quarter(1, (x > 1) & (x < width - 1) & (y > 0)),
         quarter(width, (y > 1) & (y < height - 1) & (x > 0))])
-
-
-def shift_where_not(xp, refined, maps, y, x, step):
-    """``step``, (2, M), with the standard shift where ``refined`` is not."""
-    if not xp.dynamic:
-        return xp.where(refined, step, quarter_shift(xp, maps, y, x))
-    some = (~refined).nonzero()[0]
-    if len(some):
-        step[:, some] = quarter_shift(xp, maps[some], y[some], x[some])
-    return step

@@ -1,0 +1,157 @@
+"""Pieces of maps: windows around a pixel, and the modulated map in them.
+
+Symbols: M maps, m of them, a window of w pixels a side. Outside the map is 0.
+"""
+from functools import lru_cache
+from typing import Tuple
+
+import numpy as np
+
+from ._backend import Array, Backend, table
+from .modulate import Kernel
+
+
+def windows(xp: Backend, maps: Array, y: Array, x: Array, reach: int,
+            which=slice(None)) -> Array:
+    """Cut a window around one pixel of every map.
+
+    Args:
+        xp: The backend.
+        maps (Array): Heatmaps in shape (M, H, W).
+        y, x (Array): The pixel of each of m maps.
+        reach (int): Pixels on each side of it.
+        which (array): The maps that y and x belong to. Defaults to all.
+
+    Returns:
+        Array: in shape (m, 2 * reach + 1, 2 * reach + 1).
+    """
+    return (_numpy_windows if xp.dynamic else _torch_windows)(
+        maps, y, x, reach, which)
+
+
+def _numpy_windows(maps, y, x, reach, which):
+    height, width = maps.shape[1:]
+    which = np.arange(len(maps))[which]
+    size = 2 * reach + 1
+    if height < size or width < size:
+        maps = np.pad(maps, ((0, 0), (0, max(0, size - height)),
+                             (0, max(0, size - width))))
+    top, over_y = (of[y] for of in _starts(maps.shape[1], reach))
+    left, over_x = (of[x] for of in _starts(maps.shape[2], reach))
+    out = cut(maps, (size, size), which, top, left)
+    # Windows that reach over the border are cut again, out of zeros with
+    # what is on the map in their middle.
+    over = (over_y | over_x).nonzero()[0]
+    if len(over):
+        padded = np.zeros((len(over), size + 2 * reach, size + 2 * reach),
+                          maps.dtype)
+        padded[:, reach:reach + size, reach:reach + size] = out[over]
+        out[over] = cut(padded, (size, size), np.arange(len(over)),
+                        over_y[over] + reach, over_x[over] + reach)
+    return out
+
+
+@lru_cache(maxsize=64)
+def _starts(size, reach):
+    """Where windows around each pixel of an axis start, moved onto the map.
+
+    And how far they had to be moved.
+    """
+    start = np.arange(size) - reach
+    on_map = start.clip(0, size - 2 * reach - 1)
+    return on_map, start - on_map
+
+
+def cut(maps: np.ndarray, size: Tuple[int, int], which, top, left):
+    """(m, *size) windows of the maps ``which`` at ``top`` and ``left``.
+
+    A strided view copies each window in one go, several times faster than an
+    index per pixel.
+    """
+    steps = maps.strides
+    view = np.ndarray(
+        (len(maps), maps.shape[1] - size[0] + 1,
+         maps.shape[2] - size[1] + 1, *size), maps.dtype, maps,
+        strides=(*steps, *steps[1:]))
+    return view[which, top, left]
+
+
+def _torch_windows(maps, y, x, reach, which):
+    import torch
+    num, height, width = maps.shape
+    around = torch.arange(-reach, reach + 1, device=maps.device)
+    rows, cols = y[:, None] + around, x[:, None] + around
+    inside = (((rows >= 0) & (rows < height))[:, :, None] &
+              ((cols >= 0) & (cols < width))[:, None, :])
+    index = (rows.clamp(0, height - 1)[:, :, None] * width +
+             cols.clamp(0, width - 1)[:, None, :])
+    out = maps.reshape(num, -1).gather(1, index.reshape(num, -1))
+    return torch.where(inside, out.reshape(index.shape), 0)
+
+
+@table
+def on_map(xp: Backend, like: Array, reach: int, size: int) -> Array:
+    """(size, 2 * reach + 1): 1 for pixels around each pixel on the map."""
+    index = xp.arange(0, size, like)[:, None] + xp.arange(
+        -reach, reach + 1, like)
+    return xp.to_float((index >= 0) & (index < size), like)
+
+
+def modulated_stencils(xp: Backend, windows: Array, kernel: Kernel,
+                       reach: int) -> Array:
+    """The modulated map around the middle of every window (Eq. 10).
+
+    Args:
+        xp: The backend.
+        windows (Array): Cuts of maps in shape (M, w, w), w at least
+            2 * (reach + kernel.radius) + 1.
+        kernel (Kernel): The modulation kernel.
+        reach (int): Pixels of the stencil on each side of its middle.
+
+    Returns:
+        Array: (M, 2 * reach + 1, 2 * reach + 1).
+    """
+    taps = _taps(xp, windows, kernel, reach, windows.shape[1] // 2)
+    size, width = taps.shape
+    # One product for all rows of all windows, then a small one for each.
+    rows = windows.reshape(-1, width) @ taps.T
+    return taps @ rows.reshape(-1, width, size)
+
+
+@table
+def _taps(xp, like, kernel, reach, outer):
+    """The kernel around each of 2 * reach + 1 pixels of 2 * outer + 1."""
+    return kernel.at(
+        xp,
+        xp.arange(-outer, outer + 1, like) -
+        xp.arange(-reach, reach + 1, like)[:, None])
+
+
+def normalise_stencils(xp: Backend, stencils: Array, y: Array, x: Array,
+                       kernel: Kernel, shape: Tuple[int, int]) -> Array:
+    """Stencils around pixels (y, x) of an (H, W) map, normalised.
+
+    By the energy of the kernel that is on the map, see :mod:`._peaks`; 0
+    outside the map.
+    """
+    reach = stencils.shape[1] // 2
+    height, width = shape
+    by_y = _norm(xp, stencils, kernel, reach, height)[y]
+    by_x = _norm(xp, stencils, kernel, reach, width)[x]
+    return stencils * by_y[:, :, None] * by_x[:, None, :]
+
+
+@table
+def _norm(xp, like, kernel, reach, size):
+    """(size, 2 * reach + 1): one over the energy of the kernel's taps.
+
+    Around each pixel of an axis, of the taps that are on the map. 0 for
+    pixels that are not.
+    """
+    taps = kernel.at(
+        xp, xp.arange(-kernel.radius, kernel.radius + 1, like))
+    norm = 1 / xp.sqrt(on_map(xp, like, kernel.radius, size) @ (taps * taps))
+    index = xp.to_index(
+        xp.arange(0, size, like)[:, None] +
+        xp.arange(-reach, reach + 1, like))
+    return norm[xp.clip(index, 0, size - 1)] * on_map(xp, like, reach, size)
