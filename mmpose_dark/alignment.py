@@ -6,7 +6,7 @@ pixels (``use_udp=True``), and it has not. Nothing fails where they disagree;
 every keypoint is only a little off.
 """
 import warnings
-from typing import Any, Mapping, Tuple
+from typing import Any, Iterator, Optional, Set, Tuple
 
 from .conventions import HEADS
 
@@ -50,21 +50,7 @@ def mirror_offset(input_size: Tuple[int, int],
     return x, y
 
 
-def flip_shift(codec: Any, test_cfg: Mapping[str, Any], exact: bool) -> float:
-    """How far a flip test moves the flipped-back map; px of the map.
-
-    Args:
-        codec (DarkHeatmap): Knows its ``flip_shift``
-        test_cfg (Mapping): The runtime config for testing
-        exact (bool): Whether to move it where it belongs; otherwise as MMPose
-            does, one whole pixel with ``shift_heatmap``
-    """
-    if exact:
-        return codec.flip_shift[0]
-    return 1. if test_cfg.get('shift_heatmap', False) else 0.
-
-
-def check_alignment(cfg):
+def check_alignment(cfg: Any) -> bool:
     """Warn where crop, codec and flip test of a config contradict each other.
 
     Looks at every ``TopdownAffine`` and codec in the model and the
@@ -96,7 +82,8 @@ def check_alignment(cfg):
     return warn_unless_aligned(crops, codecs, shift)
 
 
-def warn_unless_aligned(crops, codecs, shift_heatmap):
+def warn_unless_aligned(crops: Set[bool], codecs: Set[bool],
+                        shift_heatmap: Optional[bool]) -> bool:
     """Warn unless all of them mean the same alignment.
 
     Args:
@@ -120,11 +107,11 @@ def warn_unless_aligned(crops, codecs, shift_heatmap):
     return False
 
 
-def _said(values):
+def _said(values: Set[bool]) -> str:
     return ' and '.join(str(v) for v in sorted(values)) or '(not known here)'
 
 
-def entries(node):
+def entries(node: Any) -> Iterator[Tuple[Any, Any]]:
     """Every dict in a config, and the name of the class that it builds.
 
     Text configs name a class by a string, with or without its module; pure

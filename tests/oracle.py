@@ -36,16 +36,6 @@ def shift(heatmap):
     return out
 
 
-def second_max(heatmap):
-    """The standard shift as the paper writes it (Eq. 1)."""
-    x, y = argmax(heatmap)
-    rest = heatmap.copy()
-    rest[y, x] = -np.inf
-    sx, sy = argmax(rest)
-    norm = math.hypot(sx - x, sy - y)
-    return [x + 0.25 * (sx - x) / norm, y + 0.25 * (sy - y) / norm]
-
-
 def blur(heatmap, kernel_size):
     """The official modulation: OpenCV's kernel, maximum restored."""
     border = kernel_size // 2

@@ -78,7 +78,7 @@ def test_decodes_as_the_stock_codec(rng, blur_kernel_size):
 
 
 @pytest.mark.parametrize('switches', [
-    dict(), dict(peak='raw'), dict(peak='paper'), dict(decoding='shift'),
+    dict(), dict(peak='raw'), dict(decoding='shift'),
     dict(decoding='argmax'), dict(modulation=False), dict(unbiased=False),
     dict(use_udp=True)
 ], ids=str)
@@ -105,7 +105,7 @@ def test_batch_decode_off_the_host_moves_only_the_result(rng, monkeypatch):
     maps, _ = noisy_gaussians(rng, 2, (48, 64), 34, 0.05)
     moved, cpu = [], torch.Tensor.cpu
     monkeypatch.setattr(
-        'mmpose_dark.codecs.where_they_are', lambda heatmaps: heatmaps)
+        'mmpose_dark.codecs._decoding.where_they_are', lambda maps: maps)
     monkeypatch.setattr(
         torch.Tensor, 'cpu', lambda t: (moved.append(t.numel()), cpu(t))[1])
     keypoints, scores = codec.batch_decode(
@@ -181,6 +181,11 @@ def test_accepts_every_keyword_of_the_stock_codec():
     (dict(peak='top'), "peak .* got 'top'"),
     (dict(unbiased='yes'), "unbiased .* got 'yes'"),
     (dict(use_udp=True, heatmap_size=(1, 64)), 'use_udp=True .* at least 2'),
+    (dict(decoding='shift', peak='raw'), "peak='raw' has no effect"),
+    (dict(decoding='argmax', modulation=False), 'modulation=False has no eff'),
+    (dict(decoding='shift', blur_kernel_size=11), 'blur_kernel_size=11 has'),
+    (dict(modulation=False, peak='raw'), "peak='raw' has no effect"),
+    (dict(modulation=False, blur_kernel_size=11), 'with modulation=False'),
 ])
 def test_bad_configs_say_what_is_wrong(change, words):
     with pytest.raises(ValueError, match=words):

@@ -1,12 +1,11 @@
 """The codec: what a user of MMPose puts into a config."""
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
 from .. import functional as F  # noqa: N812
-from .._host import to_host, where_they_are
 from ..alignment import mirror_offset
 from ..functional._checks import (
     check_choice,
@@ -89,11 +88,6 @@ class DarkHeatmap(Decoding, BaseKeypointCodec):
     label_mapping_table = dict(keypoint_weights='keypoint_weights', )
     field_mapping_table = dict(heatmaps='heatmaps', )
 
-    #: where in a heatmap pixel its index points, in pixels
-    CENTRE = 0.
-    #: the maximum of a target, and what is added to a score
-    PEAK, SCORE_OFFSET = 1., 0.
-
     def __init__(self,
                  input_size: Tuple[int, int],
                  heatmap_size: Tuple[int, int],
@@ -124,15 +118,10 @@ class DarkHeatmap(Decoding, BaseKeypointCodec):
         self.scale_factor = (
             (np.array(self.input_size) - corner) /
             (np.array(self.heatmap_size) - corner)).astype(np.float32)
-
-    @property
-    def flip_shift(self) -> Tuple[float, float]:
-        """How far to shift a flipped-back heatmap, (x, y) in heatmap px.
-
-        See :func:`mmpose_dark.alignment.mirror_offset`: 0.75 px at stride 4.
-        """
-        return mirror_offset(self.input_size, self.heatmap_size, self.CENTRE,
-                             self.use_udp)
+        #: how far to shift a flipped-back heatmap, (x, y) in heatmap px:
+        #: 0.75 px at stride 4
+        self.flip_shift = mirror_offset(
+            self.input_size, self.heatmap_size, self.CENTRE, use_udp)
 
     def encode(self,
                keypoints: np.ndarray,
@@ -209,108 +198,3 @@ class DarkHeatmap(Decoding, BaseKeypointCodec):
             keypoint_labels, self.heatmap_size, self.sigma,
             unbiased=self.unbiased, keypoints_visible=keypoints_visible)
         return heatmaps if self.PEAK == 1 else self.PEAK * heatmaps
-
-    def read(self,
-             heatmaps: Any,
-             return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Read keypoints off heatmaps, where these are.
-
-        What :meth:`decode`, :meth:`batch_decode` and
-        :class:`mmpose_dark.DarkDecoder` have in common.
-
-        Args:
-            heatmaps (Tensor | np.ndarray): Heatmaps in shape (B, K, H, W)
-            return_covariance (bool): Also return the covariance of every
-                position, see :func:`mmpose_dark.functional.decode_heatmaps`.
-                Defaults to ``False``
-
-        Returns:
-            tuple:
-            - keypoints (Tensor | np.ndarray): in shape (B, K, 2); units:
-                input pixels
-            - scores (Tensor | np.ndarray): in shape (B, K)
-            - covariances (Tensor | np.ndarray): only with
-                ``return_covariance``: in shape (B, K, 2, 2); units: squared
-                input pixels
-
-            All of the kind of ``heatmaps``.
-
-        Raises:
-            ValueError: Heatmaps that are not of the codec's heatmap size, or
-                covariances of another decoding than DARK with modulation.
-        """
-        self._check_heatmaps(heatmaps, 4, '(B, K, H, W)')
-        keypoints, scores, *covariances = self._decode_maps(
-            heatmaps, return_covariance)
-        # MMPose's estimators go from the input to the image by `keypoints /
-        # input_size * input_scale`. A corner-aligned crop spans input_size -
-        # 1, so, as UDPHeatmap does, decoding puts this factor right.
-        corner = 1 if self.use_udp else 0
-        factor = [of_input / (of_map - corner) for of_input, of_map in
-                  zip(self.input_size, self.heatmap_size)]
-        if self.SCORE_OFFSET:
-            scores = scores / self.PEAK + self.SCORE_OFFSET
-        return (F.scale_keypoints(keypoints, factor, self.CENTRE), scores,
-                *(F.scale_covariances(c, factor) for c in covariances))
-
-    def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """Decode keypoint coordinates from heatmaps.
-
-        Args:
-            encoded (np.ndarray): Heatmaps in shape (K, H, W)
-
-        Returns:
-            tuple:
-            - keypoints (np.ndarray): Decoded coordinates in the input image
-                in shape (1, K, 2); units: input pixels
-            - scores (np.ndarray): The keypoint scores in shape (1, K)
-
-        Raises:
-            ValueError: Heatmaps that are not of the codec's heatmap size.
-        """
-        self._check_heatmaps(encoded, 3, '(K, H, W)')
-        keypoints, scores = to_host(self.read(where_they_are(encoded[None])))
-        return keypoints, scores
-
-    def batch_decode(self,
-                     batch_encoded: Any,
-                     return_covariance: bool = False
-                     ) -> Tuple[List[np.ndarray], ...]:
-        """Decode a batch of heatmaps where they are.
-
-        Args:
-            batch_encoded (Tensor | np.ndarray): Heatmaps in shape
-                (B, K, H, W), on any device. What is transferred to the host
-                is the result: B * K * 3 floats in one copy
-            return_covariance (bool): Also return the covariance of every
-                position, see :func:`mmpose_dark.functional.decode_heatmaps`.
-                Defaults to ``False``
-
-        Returns:
-            tuple:
-            - batch_keypoints (List[np.ndarray]): B coordinate arrays in
-                shape (1, K, 2); units: input pixels
-            - batch_scores (List[np.ndarray]): B score arrays in shape (1, K)
-            - batch_covariances (List[np.ndarray]): only with
-                ``return_covariance``: B arrays in shape (1, K, 2, 2);
-                units: squared input pixels
-
-        Raises:
-            ValueError: Heatmaps that are not of the codec's heatmap size, or
-                covariances of another decoding than DARK with modulation.
-        """
-        decoded = to_host(
-            self.read(where_they_are(batch_encoded), return_covariance))
-        return tuple(list(array[:, None]) for array in decoded)
-
-    def _check_heatmaps(self, heatmaps: Any, ndim: int, shape: str) -> None:
-        width, height = self.heatmap_size
-        try:
-            found = tuple(heatmaps.shape)
-        except AttributeError:
-            found = ()
-        if len(found) != ndim or found[-2:] != (height, width):
-            raise ValueError(
-                f'heatmaps must be in shape {shape} with H={height} and '
-                f'W={width} (heatmap_size={self.heatmap_size}), got '
-                f'{found or type(heatmaps).__name__}')

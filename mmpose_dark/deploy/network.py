@@ -6,7 +6,6 @@ from mmcv.cnn import fuse_conv_bn
 from torch import nn
 
 from .. import functional as F  # noqa: N812
-from ..alignment import flip_shift
 from ..codecs import DarkHeatmap
 from ..heads import DarkHeadMixin
 from ..model import apply_dark
@@ -51,8 +50,8 @@ class PoseNetwork(nn.Module):
         self.flip_indices = attribute(self.model, 'dataset_meta')[
             'flip_indices'] if flip_test else None
         head = self.model.head
-        self.flip_shift = flip_shift(
-            head.decoder, self.model.test_cfg or {},
+        self.flip_shift = head.decoder.merge_shift(
+            self.model.test_cfg or {},
             isinstance(head, DarkHeadMixin) and head.flip_shift == 'exact')
         self.dtype = torch.float16 if half else torch.float32
         if half:

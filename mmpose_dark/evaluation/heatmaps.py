@@ -17,7 +17,6 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 
 from .. import functional as F  # noqa: N812
-from ..alignment import flip_shift
 from ..codecs import DarkHeatmap
 from ..conventions import dark_codec
 
@@ -52,8 +51,8 @@ class KeptHeatmaps:
         if merge == 'none':
             return self.heatmaps
         codec = DarkHeatmap(**self.codec)
-        shift = flip_shift(codec, dict(shift_heatmap=not codec.use_udp),
-                           exact=merge == 'exact')
+        shift = codec.merge_shift(dict(shift_heatmap=not codec.use_udp),
+                                  exact=merge == 'exact')
         back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
         return (self.heatmaps + back) * np.float32(.5)
 

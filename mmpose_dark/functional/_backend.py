@@ -22,6 +22,7 @@ class Backend(abc.ABC):
     # The same in both but for the module that has them.
     clip: Callable[..., Array]
     einsum: Callable[..., Array]
+    abs: Callable[[Array], Array]
     exp: Callable[[Array], Array]
     floor: Callable[[Array], Array]
     isfinite: Callable[[Array], Array]
@@ -87,10 +88,6 @@ class Backend(abc.ABC):
         """Nothing below ``low``."""
 
     @abc.abstractmethod
-    def swap(self, pair: Array) -> Array:
-        """The two rows of an array, the second one first."""
-
-    @abc.abstractmethod
     def put_where(self, needed: Array, result: Array,
                   compute: Callable[[Any], Array]) -> Array:
         """``result`` (..., M) with ``compute(which)`` where it is needed.
@@ -106,7 +103,7 @@ class Backend(abc.ABC):
 class NumpyBackend(Backend):
     """numpy's side."""
 
-    exp, floor, trunc = np.exp, np.floor, np.trunc
+    abs, exp, floor, trunc = np.abs, np.exp, np.floor, np.trunc
     isfinite, log, sqrt = np.isfinite, np.log, np.sqrt
     maximum = np.maximum
     clip, einsum = staticmethod(np.clip), staticmethod(np.einsum)
@@ -160,9 +157,6 @@ class NumpyBackend(Backend):
 
     at_least = staticmethod(np.maximum)
 
-    def swap(self, pair):
-        return pair[::-1]
-
     def put_where(self, needed, result, compute):
         which = needed.nonzero()[0]
         if len(which):
@@ -178,7 +172,7 @@ class TorchBackend(Backend):
     def __init__(self):
         import torch
         self.torch = torch
-        for name in ('clip', 'einsum', 'exp', 'floor', 'isfinite', 'log',
+        for name in ('abs', 'clip', 'einsum', 'exp', 'floor', 'isfinite', 'log',
                      'maximum', 'sqrt', 'trunc', 'where'):
             setattr(self, name, getattr(torch, name))
         try:
@@ -237,9 +231,6 @@ class TorchBackend(Backend):
 
     def at_least(self, array, low):
         return array.clamp(min=low)
-
-    def swap(self, pair):
-        return pair.flip(0)
 
     def put_where(self, needed, result, compute):
         return self.where(needed, compute(slice(None)), result)

@@ -22,6 +22,15 @@ def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     return float(sigma)
 
 
+def check_positive(value: Any, name: str) -> float:
+    """Return ``value`` as a float; it must be positive and finite."""
+    if (not isinstance(value, (numbers.Real, np.number))
+            or isinstance(value, bool) or not 0 < value < float('inf')):
+        raise ValueError(
+            f'{name} must be a positive number, got {value!r}')
+    return float(value)
+
+
 def check_size(size: Any, name: str) -> Tuple[int, int]:
     """Return ``size`` as two ints (width, height); both must be positive."""
     try:

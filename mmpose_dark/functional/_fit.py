@@ -13,26 +13,15 @@ denominator is constant and one expansion at the integer peak is the paper's.
 Pixels below zero count as zero here: they are no part of a Gaussian, and a
 negative background would pull towards the border, where less of it is seen.
 """
-from typing import Any, Tuple
+from typing import Any, NamedTuple, Tuple
 
 from ._backend import Array, Backend, table
-from ._windows import on_map, windows
+from ._windows import on_map
 from .modulate import Kernel
 
 #: A step, in px, after which another expansion is worth taking where work may
 #: follow the data: the error left is about its square over sigma.
 WORTHWHILE = 0.005
-
-
-def fit_reach(kernel: Kernel) -> int:
-    """Pixels of a window on each side of the peak: a margin of 1."""
-    return kernel.radius + 1
-
-
-def fit_windows(xp: Backend, maps: Array, y: Array, x: Array, kernel: Kernel,
-                which: Any = slice(None)) -> Array:
-    """What :func:`fit` sees of the maps (``which`` of them): (m, w, w)."""
-    return windows(xp, maps, y, x, fit_reach(kernel), which)
 
 
 def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
@@ -44,7 +33,8 @@ def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
 
     Args:
         xp: The backend.
-        windows (Array): See :func:`fit_windows`.
+        windows (Array): Cuts of the maps in shape (m, w, w), w =
+            2 * kernel.window + 1.
         y, x (Array): Integer peaks in shape (m,).
         kernel (Kernel): The modulation kernel.
         shape (tuple[int, int]): (H, W) of the maps.
@@ -54,31 +44,62 @@ def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
         pixels, and whether the Hessian at the peak was negative definite.
     """
     sigma = kernel.sigma
-    inside = inside_map(xp, windows, y, x, shape)
+    tables = fit_tables(xp, windows, kernel.window, sigma, *shape)
+    inside = inside_map(xp, tables, y, x)
     windows = xp.at_least(windows, 0.)
 
     def expand(step: Array, which: Any = slice(None)) -> Tuple[Array, Array]:
         start = step[:, which]
         more, _, length = _bounded_step(
-            xp, *moments(xp, windows[which], inside[:, which], start, sigma),
+            xp, *moments(xp, tables, windows[which], inside[:, which], start),
             sigma, shape)
         return start + more, length
 
+    # All windows share their weights at the pixel: one matrix product.
+    products = tables.weights @ windows.reshape(windows.shape[0], -1).T
+    energies = xp.einsum('kw,amw->kam', tables.squares, inside)
     step, fitted, _ = _bounded_step(
-        xp, *_moments_at_the_pixel(xp, windows, inside, sigma), sigma, shape)
+        xp, products.reshape(3, 3, -1), energies, sigma, shape)
     step, length = expand(step)
     step = xp.put_where(length > WORTHWHILE / sigma, step,
                         lambda which: expand(step, which)[0])
     return sigma * step, fitted
 
 
-def inside_map(xp: Backend, windows: Array, y: Array, x: Array,
-               shape: Tuple[int, int]) -> Array:
+class FitTables(NamedTuple):
+    """What no data changes; w pixels a window, (H, W) of the map.
+
+    Attributes:
+        u (Array): Pixels around the middle one in shape (w,); unit of length:
+            sigma, as of all that follows.
+        weights (Array): (9, w * w) Gaussian weights times each power of x and
+            of y, of a flattened window.
+        squares (Array): (3, w) squared Gaussian times each power.
+        on_x, on_y (Array): (W, w) and (H, w): 1 for pixels on the map of a
+            window around each of an axis.
+    """
+    u: Array
+    weights: Array
+    squares: Array
+    on_x: Array
+    on_y: Array
+
+
+@table
+def fit_tables(xp: Backend, like: Array, reach: int, sigma: float,
+               height: int, width: int) -> FitTables:
+    """The tables of windows of ``2 * reach + 1`` pixels."""
+    u = xp.arange(-reach, reach + 1, like) / sigma
+    g = gaussian_by_powers(xp, u)
+    by_x, by_y = g[:, None, None, :], g[None, :, :, None]
+    return FitTables(u, (by_x * by_y).reshape(9, -1), g[0] * g,
+                     on_map(xp, like, reach, width),
+                     on_map(xp, like, reach, height))
+
+
+def inside_map(xp: Backend, tables: FitTables, y: Array, x: Array) -> Array:
     """(2, M, w): 1 for what is on the map of windows' columns and rows."""
-    height, width = shape
-    reach = windows.shape[1] // 2
-    return xp.stack([on_map(xp, windows, reach, width)[x],
-                     on_map(xp, windows, reach, height)[y]])
+    return xp.stack([tables.on_x[x], tables.on_y[y]])
 
 
 def newton_step(xp: Backend, gradient: Array, curvature: Array,
@@ -95,9 +116,10 @@ def newton_step(xp: Backend, gradient: Array, curvature: Array,
         tuple: (dx, dy) in shape (2, M) and whether the Hessian is negative
         definite.
     """
-    det = curvature[0] * curvature[1] - mixed * mixed
-    step = (mixed * xp.swap(gradient) - xp.swap(curvature) * gradient) / det
-    return step, (det > 0) & (curvature[0] < 0)
+    (gx, gy), (hxx, hyy) = gradient, curvature
+    det = hxx * hyy - mixed * mixed
+    step = xp.stack([mixed * gy - hyy * gx, mixed * gx - hxx * gy]) / det
+    return step, (det > 0) & (hxx < 0)
 
 
 def _bounded_step(xp: Backend, products: Array, energies: Array,
@@ -161,59 +183,25 @@ def derivatives_of_log(xp: Backend, products: Array, energies: Array
             of_hg[1, 1] - mean[0] * mean[1])
 
 
-def moments(xp: Backend, windows: Array, inside: Array, step: Array,
-            sigma: float) -> Tuple[Array, Array]:
+def moments(xp: Backend, tables: FitTables, windows: Array, inside: Array,
+            step: Array) -> Tuple[Array, Array]:
     """Products and energies a step off the middle of each window.
 
     Args:
         xp: The backend.
+        tables (FitTables): Of these windows.
         windows (Array): in shape (M, w, w).
         inside (Array): See :func:`inside_map`.
         step (Array): (dx, dy) in shape (2, M); unit of length: sigma.
-        sigma (float): The unit of length; heatmap pixels.
 
     Returns:
         tuple: See :func:`derivatives_of_log`.
     """
-    u = offsets(xp, windows, windows.shape[1] // 2, sigma)
-    g = gaussian_by_powers(xp, u - step[:, :, None], inside)
+    g = gaussian_by_powers(xp, tables.u - step[:, :, None], inside)
     by_x, by_y = g[:, 0].swapaxes(0, 1), g[:, 1].swapaxes(0, 1)
     products = by_y @ windows @ by_x.swapaxes(1, 2)
     return (products.swapaxes(0, 2),
             xp.einsum('kamw,amw->kam', g, g[0]))
-
-
-def _moments_at_the_pixel(xp: Backend, windows: Array, inside: Array,
-                          sigma: float) -> Tuple[Array, Array]:
-    """Products and energies at the middle of every window.
-
-    All windows share their weights here, so both are one matrix product.
-    """
-    reach = windows.shape[1] // 2
-    products = _weights_at_the_pixel(xp, windows, reach, sigma) @ (
-        windows.reshape(windows.shape[0], -1).T)
-    g = _gaussian_at_the_pixel(xp, windows, reach, sigma)
-    return (products.reshape(3, 3, -1),
-            xp.einsum('kw,amw->kam', g[0] * g, inside))
-
-
-@table
-def _gaussian_at_the_pixel(xp, like, reach, sigma):
-    return gaussian_by_powers(xp, offsets(xp, like, reach, sigma))
-
-
-@table
-def _weights_at_the_pixel(xp, like, reach, sigma):
-    """(9, w * w): for each power of x and of y, of a flattened window."""
-    g = _gaussian_at_the_pixel(xp, like, reach, sigma)
-    by_x, by_y = g[:, None, None, :], g[None, :, :, None]
-    return (by_x * by_y).reshape(9, -1)
-
-
-@table
-def offsets(xp: Backend, like: Array, reach: int, sigma: float) -> Array:
-    """Pixels around the middle one; unit of length: sigma."""
-    return xp.arange(-reach, reach + 1, like) / sigma
 
 
 def gaussian_by_powers(xp: Backend, u: Array, inside: Any = 1.) -> Array:

@@ -3,7 +3,7 @@ from functools import partial
 from typing import Any, Tuple
 
 from ._backend import Array, Backend, table
-from ._fit import fit, fit_windows, newton_step
+from ._fit import fit, newton_step
 from ._peaks import raw_peak
 from ._search import by_parts
 from ._windows import modulated_stencils, normalise_stencils, windows
@@ -114,7 +114,7 @@ def _fit_nearby(xp: Backend, maps: Array, stencils: Array, y: Array, x: Array,
     # Of a map without positive pixels the best may lie beside it.
     near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
     near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
-    around = fit_windows(xp, maps, near_y, near_x, kernel, which)
+    around = windows(xp, maps, near_y, near_x, kernel.window, which)
     (dx, dy), fitted = fit(xp, around, near_y, near_x, kernel,
                            (height, width))
     return xp.stack([dx + xp.to_float(near_x - x, maps),

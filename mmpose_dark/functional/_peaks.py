@@ -14,11 +14,9 @@ A map of a trained network may have several modes, and the brightest pixel is
 evidence too. So the maximum of :math:`\hat h` around the raw peak is taken
 unless another mode is higher by a margin.
 """
-import math
 from typing import Any, List, Tuple
 
 from ._backend import Array, Backend, table
-from ._fit import fit_windows
 from ._windows import windows
 from .modulate import Kernel, filtered
 
@@ -43,11 +41,6 @@ def raw_peak(xp: Backend, maps: Array) -> Tuple[Array, Array, Array]:
     flat = maps.reshape(maps.shape[0], -1)
     index = xp.argmax(flat)
     return index // width, index % width, xp.take_last(flat, index)
-
-
-def search_reach(kernel: Kernel) -> int:
-    """Pixels around the raw peak that belong to its mode, on each side."""
-    return math.ceil(1.5 * kernel.sigma)
 
 
 @table
@@ -80,14 +73,14 @@ def modulated_peak(xp: Backend, kernel: Kernel, maps: Array) -> List[Array]:
         normalised(xp, maps, kernel, maps.shape[2]))
     y, x, best = raw_peak(xp, modulated)
     near, near_y, near_x = highest(
-        xp, windows(xp, modulated, raw_y, raw_x, search_reach(kernel)),
+        xp, windows(xp, modulated, raw_y, raw_x, kernel.mode),
         raw_y, raw_x)
     other = best > MODE_MARGIN * near
     best = xp.where(other, best, near)
     found = (best > 0) & xp.isfinite(best)
     y = xp.where(found, xp.where(other, y, near_y), raw_y)
     x = xp.where(found, xp.where(other, x, near_x), raw_x)
-    return [y, x, value, fit_windows(xp, maps, y, x, kernel)]
+    return [y, x, value, windows(xp, maps, y, x, kernel.window)]
 
 
 def highest(xp: Backend, stencils: Array, y: Array,

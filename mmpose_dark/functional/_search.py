@@ -10,14 +10,12 @@ from typing import Callable, List, Optional
 import numpy as np
 
 from ._backend import Array, Backend, table
-from ._fit import fit_reach
 from ._peaks import (
     MODE_MARGIN,
     highest,
     modulated_peak,
     normalised,
     raw_peak,
-    search_reach,
 )
 from ._windows import cut, modulated_stencils, normalise_stencils, windows
 from .modulate import Kernel
@@ -27,7 +25,7 @@ def bounded_modulated_peak(xp: Backend, kernel: Kernel,
                            maps: np.ndarray) -> List[np.ndarray]:
     """What :func:`._peaks.modulated_peak` finds."""
     whole = partial(modulated_peak, xp, kernel)
-    if min(maps.shape[1:]) <= 2 * (search_reach(kernel) + fit_reach(kernel)):
+    if min(maps.shape[1:]) <= 2 * (kernel.mode + kernel.window):
         return by_parts(whole, maps)
     *found, closed = by_parts(partial(_search_near, xp, kernel), maps)
     rest = (~closed).nonzero()[0]
@@ -62,17 +60,17 @@ def _search_near(xp: Backend, kernel: Kernel,
                  maps: np.ndarray) -> List[np.ndarray]:
     """What :func:`bounded_modulated_peak` returns, and whether that will do.
 
-    It will where no mode further than ``search_reach`` from the raw peak can
+    It will where no mode further than ``kernel.mode`` from the raw peak can
     win.
     """
-    reach = search_reach(kernel)
+    reach = kernel.mode
     raw_y, raw_x, value = raw_peak(xp, maps)
-    around = windows(xp, maps, raw_y, raw_x, reach + fit_reach(kernel))
+    around = windows(xp, maps, raw_y, raw_x, reach + kernel.window)
     stencils = normalise_stencils(
         xp, modulated_stencils(xp, around, kernel, reach), raw_y, raw_x,
         kernel, maps.shape[1:])
     best, y, x = highest(xp, stencils, raw_y, raw_x)
-    size = 2 * fit_reach(kernel) + 1
+    size = 2 * kernel.window + 1
     around = cut(around, (size, size), np.arange(len(maps)),
                  y - raw_y + reach, x - raw_x + reach)
 
@@ -103,22 +101,24 @@ def _bound(xp: Backend, kernel: Kernel, maps: np.ndarray, y: np.ndarray,
     further left and right.
     """
     num, height, width = maps.shape
-    reach = search_reach(kernel)
-    size = 2 * (reach + kernel.radius) + 1
+    size = 2 * (kernel.mode + kernel.radius) + 1
     top = (y - size // 2).clip(0, height - size)
     nearby = cut(maps, (size, width), np.arange(num), top, 0)
-
-    def beyond(energy: np.ndarray, at: np.ndarray) -> np.ndarray:
-        length = energy.shape[1]
-        blurred = np.sqrt(energy) @ normalised(xp, maps, kernel, length).T
-        return (blurred * _far(xp, maps, reach, length)[at]).max(1)
-
-    return np.maximum(beyond(np.einsum('nyx,nyx->ny', maps, maps), y),
-                      beyond(np.einsum('nyx,nyx->nx', nearby, nearby), x))
+    (rows, far_y), (cols, far_x) = _tables(xp, maps, kernel, height, width)
+    row_energy = np.einsum('nyx,nyx->ny', maps, maps)
+    col_energy = np.einsum('nyx,nyx->nx', nearby, nearby)
+    above = (np.sqrt(row_energy) @ rows) * far_y[y]
+    beside = (np.sqrt(col_energy) @ cols) * far_x[x]
+    return np.maximum(above.max(1), beside.max(1))
 
 
 @table
-def _far(xp: Backend, like: Array, reach: int, size: int) -> Array:
-    """(size, size): 1 where two pixels are more than ``reach`` apart."""
-    index = xp.arange(0, size, like)
-    return xp.to_float(abs(index[:, None] - index) > reach, like)
+def _tables(xp: Backend, like: Array, kernel: Kernel, *sizes: int) -> Array:
+    """For each axis: the kernel that blurs it, transposed, and what is far.
+
+    That is 1 for two pixels more than ``kernel.mode`` apart.
+    """
+    index = [xp.arange(0, size, like) for size in sizes]
+    return [(normalised(xp, like, kernel, size).T,
+             xp.to_float(abs(i[:, None] - i) > kernel.mode, like))
+            for size, i in zip(sizes, index)]

@@ -135,19 +135,21 @@ def normalise_stencils(xp: Backend, stencils: Array, y: Array, x: Array,
     outside the map.
     """
     reach = stencils.shape[1] // 2
-    height, width = shape
-    by_y = _norm(xp, stencils, kernel, reach, height)[y]
-    by_x = _norm(xp, stencils, kernel, reach, width)[x]
-    return stencils * by_y[:, :, None] * by_x[:, None, :]
+    by_y, by_x = _norms(xp, stencils, kernel, reach, *shape)
+    return stencils * by_y[y][:, :, None] * by_x[x][:, None, :]
 
 
 @table
-def _norm(xp, like, kernel, reach, size):
-    """(size, 2 * reach + 1): one over the energy of the kernel's taps.
+def _norms(xp, like, kernel, reach, *sizes):
+    """(size, 2 * reach + 1) each: one over the energy of the kernel's taps.
 
     Around each pixel of an axis, of the taps that are on the map. 0 for
     pixels that are not.
     """
+    return [_norm(xp, like, kernel, reach, size) for size in sizes]
+
+
+def _norm(xp, like, kernel, reach, size):
     taps = kernel.at(
         xp, xp.arange(-kernel.radius, kernel.radius + 1, like))
     norm = 1 / xp.sqrt(on_map(xp, like, kernel.radius, size) @ (taps * taps))

@@ -1,80 +1,176 @@
-"""Covariance of fitted positions."""
-from ._fit import (
-    derivatives_of_log,
-    gaussian_by_powers,
-    inside_map,
-    moments,
-    offsets,
-)
+r"""How far off a position may be, read from the heatmap itself.
+
+A network trained by squared error predicts the mean of its targets. Where
+they are Gaussians :math:`G` of standard deviation :math:`\sigma` and peak 1,
+
+.. math:: h(x) = E[G(x - \mu)],
+
+the distribution of the joint :math:`\mu`, given the picture, blurred by the
+target. If that distribution is normal, :math:`\mu\sim N(m, P)`, the heatmap
+tells :math:`P` twice:
+
+- by its peak value :math:`s = h(m)`:
+  :math:`\det(\sigma^2 I + P) = \sigma^4 / s^2`
+- by its shape: once modulated by the same Gaussian, its logarithm has the
+  Hessian :math:`\mathcal{H} = -(2 \sigma^2 I + P)^{-1}`
+
+The shape is known well where the peak is, the size of what lies further out is
+not. So the Hessian gives the axes and the peak value the size: :math:`P =
+\lambda C` with :math:`C = -\mathcal{H}^{-1}` and
+
+.. math::
+    \lambda = \frac{2 \sigma^2 e}
+        {\mathrm{tr}\,C + \sqrt{(\mathrm{tr}\,C)^2 + 4 e \det C}},
+    \qquad e = \frac{1}{s^2} - 1,
+
+the positive solution of the first equation. C is as round as :math:`2 \sigma^2
+I + P`, so a small spread comes out rounder than it is: of its axes a Hessian
+says little.
+
+Four things that are not in this model are added, none of them fitted:
+
+- Peak and shape need not agree: a mode as high and wide as this one holds
+  the share :math:`w = a \sqrt{\det C} / (2 \sigma^2)` of the distribution,
+  :math:`a = \sum h g / \sum g^2`. The rest is elsewhere, and taken to lie off
+  the mode by as much as that is wide: the covariance of the two together is
+  :math:`w \lambda C + (1 - w)\,2 \lambda C = (2 - w) \lambda C`.
+- Nothing is known better than to a pixel of the grid on which the network saw
+  its targets: the area is at least that of the variance of a position
+  uniform on a pixel, 1 / 12 px^2.
+- Pixel noise of variance :math:`\hat n^2`, what the Gaussian :math:`a g`
+  leaves over in the window, adds :math:`\hat n^2 / (a^2 \sum g^2)\,C`, the
+  Cramer-Rao bound of the fit.
+- The joint is on the map: the inverse covariance of a position uniform on it
+  is added to the inverse of the result, which so is never wider than the map.
+
+What this is not: where a network takes left for right, or another person for
+this one, and shows one sharp peak, nothing in its heatmap says so. It also
+stands on the network: one that is unsure of the amplitude it draws, or draws
+blurred what it knows exactly, is off by as much.
+"""
+from typing import Tuple
+
+from ._backend import Array, Backend
+from ._fit import derivatives_of_log, fit_tables, inside_map, moments
 from ._windows import windows
+from .modulate import Kernel
+
+#: Variance of a position uniform on a pixel; squared heatmap pixels.
+PIXEL = 1 / 12
+
+#: Peak values below it are as good as none.
+FAINT = 1e-6
 
 
-def covariance(xp, maps, points, fitted, kernel):
-    """Covariance of fitted positions, see :func:`.decode_heatmaps`.
+def covariance(xp: Backend, maps: Array, points: Array, top: Array,
+               fitted: Array, sigma: float, target_peak: float) -> Array:
+    """Covariance of decoded positions, see the top of this module.
 
     Args:
         xp: The backend.
-        maps (array): Heatmaps in shape (M, H, W).
-        points (array): Positions (x, y) in shape (M, 2); heatmap pixels.
-        fitted (array): Whether there is a fit, in shape (M,).
-        kernel (Kernel): The modulation kernel.
+        maps (Array): Heatmaps in shape (M, H, W).
+        points (Array): Positions (x, y) in shape (M, 2); heatmap pixels.
+        top (Array): The maxima of the maps in shape (M,).
+        fitted (Array): Whether there is a fit, in shape (M,).
+        sigma (float): Standard deviation of the targets; heatmap pixels.
+        target_peak (float): The maximum of the targets.
 
     Returns:
-        array: (M, 4) entries xx, xy, yx, yy; squared heatmap pixels.
+        Array: (M, 4) entries xx, xy, yx, yy; squared heatmap pixels. Of a
+        position uniform on the map where there is no fit, no Hessian that is
+        negative definite or no more than 4 pixels.
     """
-    height, width = maps.shape[1:]
     points = xp.where(fitted, points.T, 0.)
-    # A position may lie outside; its window is cut around the border.
+    x, y, offset = _nearest_pixel(xp, maps, points)
+    peak = _peak_value(xp, top / target_peak, offset, sigma)
+    qxx, qyy, qxy, amplitude, width, noise = _shape(
+        xp, maps, y, x, offset, Kernel.of(sigma))
+    # All by the inverse Q of the shape C, which is minus the Hessian.
+    det = qxx * qyy - qxy * qxy
+    area = 1 / xp.sqrt(det)
+    spread = _size(xp, peak, (qxx + qyy) / det, 1 / det, sigma)
+    share = width * area * amplitude / (target_peak * sigma**2)
+    spread = spread * (2 - xp.clip(share, 0., 1.))
+    scale = xp.maximum(spread, PIXEL / area) + noise
+    usable = (fitted & (qxx > 0) & (det > 0) & (amplitude > 0) &
+              xp.isfinite(scale) & xp.isfinite(area))
+
+    def information(entry):
+        return xp.where(usable, entry / scale, 0.)
+
+    on_map_y, on_map_x = (12 / size**2 for size in maps.shape[1:])
+    return _inverse(xp, information(qxx) + on_map_x,
+                    information(qyy) + on_map_y, information(qxy))
+
+
+def _nearest_pixel(xp: Backend, maps: Array, points: Array
+                   ) -> Tuple[Array, Array, Array]:
+    """The nearest pixel on the map, as x and y, and (dx, dy) from there."""
+    height, width = maps.shape[1:]
     x, y = xp.to_index(xp.floor(points + 0.5))
     x, y = xp.clip(x, 0, width - 1), xp.clip(y, 0, height - 1)
-    cuts = windows(xp, maps, y, x, kernel.radius)
-    inside = inside_map(xp, cuts, y, x, (height, width))
-    step = points - xp.to_float(xp.stack([x, y]), maps)
-    step = step / kernel.sigma
-    products, energies = moments(
-        xp, xp.at_least(cuts, 0.), inside, step, kernel.sigma)
-    energy = energies[0, 0] * energies[0, 1]
-    _, (hxx, hyy), hxy = derivatives_of_log(
-        xp, products, energies)
-    # In units of the amplitude, since squares may overflow.
-    amplitude = products[0, 0] / energy
-    peak, noise = _peak_and_noise(
-        xp, cuts / amplitude[:, None, None], inside, step, kernel.sigma)
-    det = hxx * hyy - hxy * hxy
-    # What a constant adds to the amplitude makes no peak.
-    scale = kernel.sigma**2 * noise / (peak * energy * det)
-    usable = (fitted & (hxx < 0) & (det > 0) & xp.isfinite(scale) &
-              (amplitude > 0) & (peak > 0))
-
-    def entry(term, otherwise):
-        return xp.where(usable, scale * term, otherwise)
-
-    xx, yy = entry(-hyy, width**2 / 12), entry(-hxx, height**2 / 12)
-    xy = entry(hxy, 0.)
-    return xp.stack([xx, xy, xy, yy]).T
+    return x, y, points - xp.to_float(xp.stack([x, y]), maps)
 
 
-def _peak_and_noise(xp, windows, inside, step, sigma):
-    """Of the best Gaussian and constant: its height, the variance they leave.
+def _peak_value(xp: Backend, top: Array, offset: Array,
+                sigma: float) -> Array:
+    """What the brightest pixel would be if its middle were the position.
 
-    Noise below zero is noise as well, so nothing is clipped here, and a
-    constant, negative or not, is none.
+    A peak of value s falls as exp(-s d^2 / (2 sigma^2)): its covariance is
+    sigma^2 / s where it is round. Above 1 it is too sure of itself.
     """
-    windows = xp.where(xp.isfinite(windows), windows, 0.)
-    u = offsets(xp, windows, windows.shape[1] // 2, sigma)
-    by_x, by_y = gaussian_by_powers(xp, u - step[:, :, None], inside)[0]
-    gaussian = by_y[:, :, None] * by_x[:, None, :]
-    on_map = inside[1][:, :, None] * inside[0][:, None, :]
+    d = xp.clip(offset, -0.5, 0.5)
+    square = d[0] * d[0] + d[1] * d[1]
+    lost = xp.clip(top, 0., 1.) * square / (2 * sigma**2)
+    return xp.clip(top * xp.exp(lost), FAINT, 1.)
 
-    def total(array):
-        return array.sum(2).sum(1)
 
-    # The two by the normal equations.
-    count, g, gg = total(on_map), total(gaussian), total(gaussian * gaussian)
-    h, hg = total(windows), total(windows * gaussian)
-    det = gg * count - g * g
-    peak, constant = (hg * count - h * g) / det, (h * gg - hg * g) / det
-    left = windows - peak[:, None, None] * gaussian - (
-        constant[:, None, None] * on_map)
-    # Not finite for as many pixels as parameters: nothing is left to tell by.
-    return peak, total(left * left) / (count - 4)
+def _shape(xp: Backend, maps: Array, y: Array, x: Array, offset: Array,
+           kernel: Kernel) -> Tuple[Array, ...]:
+    """Hessian of the log modulated map, amplitude and noise at positions.
+
+    Returns:
+        tuple: of minus the Hessian xx, yy and xy, 1 / px^2; the amplitude a
+        of the best Gaussian; the root of the product of both variances of
+        squared kernel taps, in units of their sigma, 1/2 off the border; the
+        variance of pixel noise over the energy of the Gaussian. Each (M,).
+    """
+    around = windows(xp, maps, y, x, kernel.radius)
+    around = xp.where(xp.isfinite(around), around, 0.)
+    tables = fit_tables(xp, around, kernel.radius, kernel.sigma,
+                        *maps.shape[1:])
+    inside = inside_map(xp, tables, y, x)
+    products, energies = moments(xp, tables, xp.at_least(around, 0.), inside,
+                                 offset / kernel.sigma)
+    _, (hxx, hyy), hxy = derivatives_of_log(xp, products, energies)
+    one, by_u, by_uu = energies
+    centre = by_u / one
+    width = by_uu / one - centre * centre
+    energy = one[0] * one[1]
+    amplitude = products[0, 0] / energy
+    # In units of the amplitude, since squares may overflow. Noise below zero
+    # is noise as well, so these windows are not clipped.
+    around = around / amplitude[:, None, None]
+    left = xp.einsum('mhw,mhw->m', around, around) - energy
+    columns, rows = inside.sum(2)
+    # Position and amplitude are 3 parameters. No more pixels: no noise known.
+    noise = xp.at_least(left, 0.) / (columns * rows - 3) / energy
+    noise = xp.where(columns * rows > 4, noise, float('inf'))
+    unit = -1 / kernel.sigma**2
+    return (unit * hxx, unit * hyy, unit * hxy, amplitude,
+            xp.sqrt(width[0] * width[1]), noise)
+
+
+def _size(xp: Backend, peak: Array, trace: Array, det: Array,
+          sigma: float) -> Array:
+    """Lambda: det(sigma^2 I + lambda C) = sigma^4 / peak^2."""
+    excess = 1 / (peak * peak) - 1
+    return 2 * sigma**2 * excess / (
+        trace + xp.sqrt(trace * trace + 4 * excess * det))
+
+
+def _inverse(xp: Backend, xx: Array, yy: Array, xy: Array) -> Array:
+    """The inverse of symmetric matrices: (M, 4) entries xx, xy, yx, yy."""
+    det = xx * yy - xy * xy
+    mixed = -xy / det
+    return xp.stack([yy / det, mixed, mixed, xx / det]).T

@@ -23,7 +23,12 @@ from functools import lru_cache
 from typing import NamedTuple, Optional, Sequence, Tuple
 
 from ._backend import Array, Backend, as_maps, backend_of
-from ._checks import check_blur_kernel_size, check_choice, check_sigma
+from ._checks import (
+    check_blur_kernel_size,
+    check_choice,
+    check_positive,
+    check_sigma,
+)
 from ._fit import fit
 from ._official import official_or_fit, official_step
 from ._peaks import modulated_peak, raw_peak
@@ -44,7 +49,8 @@ def decode_heatmaps(heatmaps: Array,
                     modulation: bool = True,
                     peak: str = 'modulated',
                     blur_kernel_size: Optional[int] = None,
-                    return_covariance: bool = False) -> Tuple[Array, ...]:
+                    return_covariance: bool = False,
+                    target_peak: float = 1.) -> Tuple[Array, ...]:
     r"""Read sub-pixel keypoints off heatmaps.
 
     Args:
@@ -76,6 +82,9 @@ def decode_heatmaps(heatmaps: Array,
             ``sigma``.
         return_covariance (bool): Also return the covariance of every
             position, ``'dark'`` with modulation only. Defaults to ``False``.
+        target_peak (float): The maximum of the heatmaps that the network was
+            trained on, 255 for those of ``MegviiHeatmap``. Only covariances
+            depend on it. Defaults to 1.
 
     Returns:
         tuple:
@@ -108,13 +117,13 @@ def decode_heatmaps(heatmaps: Array,
           and takes any step whose Hessian has an inverse. Here a raw-peak
           step must come from a negative definite Hessian and stay within
           2 sigma; any other peak is fitted locally instead.
-        - Covariance: :math:`-\mathcal{H}^{-1}` of the log-likelihood at the
-          result, :math:`\frac{\hat n^2}{a A E}(-\nabla^2\log\hat h)^{-1}`
-          with amplitude :math:`a` of the Gaussian, :math:`A` of it and a
-          constant background, kernel energy :math:`E = \sum g^2` and the
-          noise :math:`\hat n` estimated from what Gaussian and background
-          leave over in the window. Where there is no keypoint, no fit or no
-          more than 4 pixels: the variance of a uniform position on the map.
+        - Covariance: how widely the joint may be spread for a network whose
+          heatmaps are the mean of its targets; the axes come from the
+          Hessian, the size from the peak value. Not below a pixel's 1/12
+          px^2 (the root of its determinant), nor below what pixel noise
+          alone makes. Where there is no keypoint, no fit or no more than 4
+          pixels: the variance of a uniform position on the map. Derived in
+          :mod:`.covariance`.
 
     Raises:
         ValueError: A shape, sigma, kernel size or choice that makes no sense.
@@ -129,7 +138,7 @@ def decode_heatmaps(heatmaps: Array,
         array([[10.3, 20.6]])
     """
     how = _checked(sigma, method, modulation, peak, blur_kernel_size,
-                   return_covariance)
+                   return_covariance, target_peak)
     xp, maps = as_maps(heatmaps)
     lead, shape = tuple(maps.shape[:-2]), tuple(maps.shape[-2:])
     maps = maps.reshape(-1, *shape)
@@ -150,7 +159,8 @@ def decode_heatmaps(heatmaps: Array,
         points = xp.where(present[:, None], points, -1.)
         out = [points.reshape(*lead, 2), score.reshape(lead)]
         if return_covariance:
-            cov = covariance(xp, maps, points, present & refined, how.kernel)
+            cov = covariance(xp, maps, points, top, present & refined,
+                             how.sigma, how.target_peak)
             out.append(cov.reshape(*lead, 2, 2))
     return tuple(out)
 
@@ -162,6 +172,7 @@ class _How(NamedTuple):
     modulation: bool
     peak: str
     kernel: Kernel
+    target_peak: float
 
 
 def _checked(*arguments: object) -> _How:
@@ -173,7 +184,7 @@ def _checked(*arguments: object) -> _How:
 
 @lru_cache(maxsize=64, typed=True)
 def _how(sigma, method, modulation, peak, blur_kernel_size,
-         return_covariance):
+         return_covariance, target_peak):
     sigma = check_sigma(sigma)
     check_choice('method', method, METHODS)
     check_choice('peak', peak, PEAKS)
@@ -184,7 +195,8 @@ def _how(sigma, method, modulation, peak, blur_kernel_size,
         raise ValueError("return_covariance needs method='dark' with "
                          f'modulation, got method={method!r}, '
                          f'modulation={modulation!r}')
-    return _How(sigma, method, modulation, peak, kernel)
+    return _How(sigma, method, modulation, peak, kernel,
+                check_positive(target_peak, 'target_peak'))
 
 
 def _peak_and_step(xp: Backend, maps: Array, how: _How

@@ -12,6 +12,7 @@ of two one-dimensional ones, so one row and one column are all that is ever
 exponentiated.
 """
 import math
+from functools import lru_cache
 from typing import Optional, Tuple
 
 from ._backend import Array, Backend, backend_of, table
@@ -118,17 +119,23 @@ def _visible(points: Array, keypoints_visible: Array) -> Array:
     return keypoints_visible
 
 
-def _checked(keypoints: Array, heatmap_size: Tuple[int, int], sigma: float,
-             unbiased: bool
+def _checked(keypoints: Array, *settings: object
              ) -> Tuple[Backend, Array, Tuple[int, int], float]:
     xp = backend_of(keypoints)
     points = xp.as_float(keypoints, 'keypoints')
     if points.ndim < 2 or points.shape[-1] != 2:
         raise ValueError('keypoints must be in shape (..., K, 2), got '
                          f'{tuple(points.shape)}')
+    try:
+        return (xp, points, *_settings(*settings))
+    except TypeError:  # one that cannot be looked up, such as a list
+        return (xp, points, *_settings.__wrapped__(*settings))
+
+
+@lru_cache(maxsize=64, typed=True)
+def _settings(heatmap_size, sigma, unbiased):
     check_choice('unbiased', unbiased, (True, False))
-    return (xp, points, check_size(heatmap_size, 'heatmap_size'),
-            check_sigma(sigma))
+    return check_size(heatmap_size, 'heatmap_size'), check_sigma(sigma)
 
 
 def _in_range(xp: Backend, points: Array, width: int, height: int,

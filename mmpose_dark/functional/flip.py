@@ -65,19 +65,18 @@ def flip_heatmaps(heatmaps: Array,
         maps = maps[..., _checked(flip_indices, maps.shape), :, :]
 
     with xp.guard(maps):
-        return maps @ _flip_and_shift(xp, maps, maps.shape[-1], shift)
+        return maps @ _flip_and_shift(xp, maps, maps.shape[-1], float(shift))
 
 
 def _flip_and_shift(xp: Backend, like: Array, size: int,
                     shift: float) -> Array:
     """(size, size) matrix: column i holds what makes up pixel i."""
+    offset, taps = zip(*_taps(shift))
     pixel = xp.arange(0, size, like)
-    matrix: Array = 0.
-    for offset, tap in _taps(shift):
-        source = xp.clip(size - 1 - pixel + offset, 0, size - 1)
-        matrix = matrix + tap * xp.to_float(
-            pixel[:, None] == source[None, :], like)
-    return matrix
+    sources = [xp.clip(size - 1 - pixel + by, 0, size - 1) for by in offset]
+    found = xp.to_float(
+        pixel[:, None] == xp.stack(sources)[:, None, :], like)
+    return sum(tap * matrix for tap, matrix in zip(taps, found))
 
 
 def _taps(shift: float) -> Iterator[Tuple[int, float]]:

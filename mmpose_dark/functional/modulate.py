@@ -36,11 +36,17 @@ class Kernel(NamedTuple):
     Attributes:
         sigma (float): Standard deviation; heatmap pixels.
         radius (int): Number of taps on each side.
+        window (int): Pixels that the fit sees on each side of a peak: the
+            taps and a margin of 1.
+        mode (int): Pixels around the raw peak that belong to its mode, on
+            each side.
         half (tuple[float], optional): The taps from the middle outwards,
             where they are not those of a Gaussian.
     """
     sigma: float
     radius: int
+    window: int
+    mode: int
     half: Optional[Tuple[float, ...]] = None
 
     @classmethod
@@ -50,11 +56,13 @@ class Kernel(NamedTuple):
 
         Cut at 2.5 sigma, which for sigma 2 is OpenCV's kernel of 11 taps.
         """
-        if blur_kernel_size is None:
-            return cls(sigma, math.ceil(2.5 * sigma))
-        return cls(opencv_sigma(blur_kernel_size),
-                   (blur_kernel_size - 1) // 2,
-                   _OPENCV_TAPS.get(blur_kernel_size))
+        half = None
+        radius = math.ceil(2.5 * sigma)
+        if blur_kernel_size is not None:
+            sigma = opencv_sigma(blur_kernel_size)
+            radius = (blur_kernel_size - 1) // 2
+            half = _OPENCV_TAPS.get(blur_kernel_size)
+        return cls(sigma, radius, radius + 1, math.ceil(1.5 * sigma), half)
 
     def at(self, xp: Backend, offset: Array) -> Array:
         """The taps, summing to one, at whole-pixel offsets; 0 beyond."""

@@ -10,9 +10,9 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from .. import functional as F  # noqa: N812
-from .._host import where_they_are
-from ..alignment import flip_shift, warn_unless_aligned
+from ..alignment import warn_unless_aligned
 from ..codecs import DarkHeatmap
+from ..codecs._decoding import where_they_are
 from ..functional._checks import check_choice
 
 
@@ -183,15 +183,16 @@ class DarkHeadMixin:
         return heatmaps, weights
 
     def _flip_back(self, heatmaps, flip_indices, test_cfg):
-        check_choice('flip_mode', test_cfg.get('flip_mode', 'heatmap'),
-                     ('heatmap', ))
+        if test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
+            raise ValueError("flip_mode must be 'heatmap', got "
+                             f'{test_cfg["flip_mode"]!r}')
         exact = self.flip_shift == 'exact'
         if not self._alignment_checked:
             self._alignment_checked = True
             self._check_alignment(test_cfg.get('shift_heatmap'), exact)
         return F.flip_heatmaps(
             heatmaps, flip_indices,
-            shift=flip_shift(self.decoder, test_cfg, exact))
+            shift=self.decoder.merge_shift(test_cfg, exact))
 
     def _check_alignment(self, shift_heatmap, exact):
         if type(self.decoder) is DarkHeatmap:  # others may align otherwise
