@@ -12,6 +12,7 @@ from .version import __version__
 #: public name -> the module that defines it
 _PARTS = {
     'DarkCPMHead': '.heads',
+    'DarkCocoMetric': '.evaluation',
     'DarkDecoder': '.deploy',
     'DarkHeatmap': '.codecs',
     'DarkHeatmapHead': '.heads',

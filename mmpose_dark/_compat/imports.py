@@ -11,6 +11,7 @@ _REGISTRY = 'mmpose.registry'
 #: registry of MMPose -> the modules of ours that it is to import
 _PARTS = {
     'KEYPOINT_CODECS': ('mmpose_dark.codecs', ),
+    'METRICS': ('mmpose_dark.evaluation', ),
     'MODELS': ('mmpose_dark.heads', ),
     'TRANSFORMS': ('mmpose_dark.transforms', ),
 }

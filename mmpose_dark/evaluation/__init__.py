@@ -17,11 +17,12 @@ from .comparison import (
     summary,
 )
 from .heatmaps import MERGES, KeptHeatmaps, load, predict
+from .metric import DarkCocoMetric
 from .runner import build_test_runner, only_test
 from .timing import take_turns
 
 __all__ = [
-    'MERGES', 'KeptHeatmaps', 'add_intervals', 'build_test_runner',
+    'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'add_intervals', 'build_test_runner',
     'coco_metric', 'compare', 'comparison_table', 'decoders', 'load',
     'only_test', 'predict', 'summary', 'take_turns'
 ]

@@ -13,9 +13,11 @@ from .decode import (
 from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
+from .oks import expected_oks
 
 __all__ = [
-    'METHODS', 'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'flip_heatmaps',
+    'METHODS', 'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'expected_oks',
+    'flip_heatmaps',
     'keypoint_weights', 'modulate_heatmaps', 'pck_accuracy',
     'scale_covariances', 'scale_keypoints'
 ]

@@ -1,4 +1,5 @@
 """Heads that keep heatmaps on the device, from target to keypoint."""
+import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
 from mmpose.models.heads import (
@@ -44,11 +45,11 @@ class DarkHeadMixin:
             does: a whole pixel if ``test_cfg['shift_heatmap']``. Defaults to
             ``'exact'``
         output_covariance (bool): Whether ``pred_instances`` get
-            ``keypoint_covariances`` in shape (1, K, 2, 2). Units: squared
-            *input* pixels, unlike ``keypoints``, which the estimator maps to
-            the image; multiply by the outer product of ``input_scale /
-            input_size`` with itself for squared image pixels. Defaults to
-            ``False``
+            ``keypoint_covariances`` in shape (1, K, 2, 2); units: squared
+            pixels of the image, as ``keypoints`` are in its pixels once the
+            estimator has mapped them. See
+            :mod:`mmpose_dark.functional.covariance` for what they are true
+            of. Defaults to ``False``
         decoder (dict): The config of a :class:`DarkHeatmap`
 
     Raises:
@@ -133,6 +134,12 @@ class DarkHeadMixin:
         else:
             heatmaps = self._stages(feats)[-1]
         preds = self.decode(heatmaps)
+        if self.output_covariance:
+            for pred, sample in zip(preds, batch_data_samples):
+                pred.keypoint_covariances = F.scale_covariances(
+                    pred.keypoint_covariances,
+                    sample.metainfo['input_scale'] /
+                    np.array(sample.metainfo['input_size']))
         if test_cfg.get('output_heatmaps', False):
             return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
         return preds
@@ -141,7 +148,8 @@ class DarkHeadMixin:
         """Decode keypoints from heatmaps in shape (B, K, H, W).
 
         Returns:
-            list[InstanceData]: B predictions in input pixels.
+            list[InstanceData]: B predictions in input pixels; covariances in
+            squared input pixels.
         """
         if not self.output_covariance:
             return super().decode(batch_outputs)
