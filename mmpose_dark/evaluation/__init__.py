@@ -22,7 +22,7 @@ from .runner import build_test_runner, only_test
 from .timing import take_turns
 
 __all__ = [
-    'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'add_intervals', 'build_test_runner',
-    'coco_metric', 'compare', 'comparison_table', 'decoders', 'load',
+    'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'add_intervals',
+    'build_test_runner', 'coco_metric', 'compare', 'comparison_table', 'decoders', 'load',
     'only_test', 'predict', 'summary', 'take_turns'
 ]

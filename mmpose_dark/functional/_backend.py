@@ -172,8 +172,8 @@ class TorchBackend(Backend):
     def __init__(self):
         import torch
         self.torch = torch
-        for name in ('abs', 'clip', 'einsum', 'exp', 'floor', 'isfinite', 'log',
-                     'maximum', 'sqrt', 'trunc', 'where'):
+        for name in ('abs', 'clip', 'einsum', 'exp', 'floor', 'isfinite',
+                     'log', 'maximum', 'sqrt', 'trunc', 'where'):
             setattr(self, name, getattr(torch, name))
         try:
             torch.is_autocast_enabled('cpu')
