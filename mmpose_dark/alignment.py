@@ -6,7 +6,7 @@ pixels (``use_udp=True``), and it has not. Nothing fails where they disagree;
 every keypoint is only a little off.
 """
 import warnings
-from typing import Any, Iterator, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, Optional, Set, Tuple
 
 from .conventions import HEADS
 
@@ -18,7 +18,7 @@ _ADVICE = (
     'network keeps the alignment it was trained with')
 
 #: codecs whose alignment is known; ``None``: as their ``use_udp`` says
-_CODECS = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
+_CODECS: Dict[str, Optional[bool]] = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
 
 
 def mirror_offset(input_size: Tuple[int, int],

@@ -188,8 +188,8 @@ def to_host(arrays: Sequence[Any]) -> Sequence[np.ndarray]:
     if isinstance(arrays[0], np.ndarray):
         return arrays
     import torch
-    packed = torch.cat([t.reshape(*t.shape[:2], -1) for t in arrays], -1)
-    packed = packed.cpu().numpy()
+    packed = torch.cat(
+        [t.reshape(*t.shape[:2], -1) for t in arrays], -1).cpu().numpy()
     ends = np.cumsum([math.prod(t.shape[2:]) for t in arrays])
     return [part.reshape(t.shape) for part, t in
             zip(np.split(packed, ends[:-1], -1), arrays)]

@@ -146,7 +146,8 @@ class NumpyBackend(Backend):
         return rows[np.arange(len(rows)), index.reshape(-1)].reshape(
             index.shape)
 
-    stack = staticmethod(np.array)  # several times faster than np.stack
+    # Several times faster than np.stack, and a call less than a method.
+    stack: Callable[..., Array] = staticmethod(np.array)
 
     def last_axis(self, arrays):
         return np.stack(arrays, -1)
@@ -155,7 +156,7 @@ class NumpyBackend(Backend):
         # Twice as fast as a product of broadcast arrays.
         return np.einsum('...h,...w->...hw', column, row)
 
-    at_least = staticmethod(np.maximum)
+    at_least: Callable[..., Array] = staticmethod(np.maximum)
 
     def put_where(self, needed, result, compute):
         which = needed.nonzero()[0]

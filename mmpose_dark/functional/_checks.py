@@ -16,7 +16,7 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
 def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     """Return ``sigma`` as a float; it must be a length, in heatmap px."""
     if (not isinstance(sigma, (numbers.Real, np.number))
-            or isinstance(sigma, bool) or not 1e-3 <= sigma <= 1e4):
+            or isinstance(sigma, bool) or not 1e-3 <= float(sigma) <= 1e4):
         raise ValueError(f'{name} must be a number from 0.001 to 10000 '
                          f'(heatmap px), got {sigma!r}')
     return float(sigma)
@@ -25,7 +25,8 @@ def check_sigma(sigma: Any, name: str = 'sigma') -> float:
 def check_positive(value: Any, name: str) -> float:
     """Return ``value`` as a float; it must be positive and finite."""
     if (not isinstance(value, (numbers.Real, np.number))
-            or isinstance(value, bool) or not 0 < value < float('inf')):
+            or isinstance(value, bool)
+            or not 0 < float(value) < float('inf')):
         raise ValueError(
             f'{name} must be a positive number, got {value!r}')
     return float(value)

@@ -5,7 +5,7 @@ is computed; that no pixel further off can exceed it is shown by a bound, and
 only maps of which that cannot be shown are modulated as a whole.
 """
 from functools import partial
-from typing import Callable, List, Optional
+from typing import Any, Callable, List, Optional
 
 import numpy as np
 
@@ -45,8 +45,8 @@ def by_parts(function: Callable, maps: np.ndarray,
     """
     size = 2**21 // maps[0].size + 1
     if which is None:
-        cuts = [slice(start, start + size)
-                for start in range(0, len(maps), size)]
+        cuts: List[Any] = [slice(start, start + size)
+                           for start in range(0, len(maps), size)]
     else:
         size = min(size, len(maps) // 4 + 1)
         cuts = [which[start:start + size]
