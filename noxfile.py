@@ -84,7 +84,7 @@ def forks(session):
 
 @nox.session(python=['3.12'])
 def full_mmcv(session):
-    """mmcv with its compiled operators, built here: half an hour."""
+    """Mmcv with its compiled operators, built here: half an hour."""
     if not shutil.which(os.environ.get('CXX', 'c++')):
         session.skip('needs a C++ compiler')
     install_newest(session)

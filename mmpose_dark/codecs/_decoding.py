@@ -5,7 +5,11 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional._checks import check_blur_kernel_size, check_choice
+from ..functional._checks import (
+    check_blur_kernel_size,
+    check_calibration,
+    check_choice,
+)
 
 
 class Decoding:
@@ -23,12 +27,14 @@ class Decoding:
     PEAK, SCORE_OFFSET = 1., 0.
 
     def _set_decoding(self, decoding: str, modulation: bool, peak: str,
-                      blur_kernel_size: Optional[int]) -> None:
+                      blur_kernel_size: Optional[int],
+                      calibration: Optional[Sequence[float]]) -> None:
         self.decoding = check_choice('decoding', decoding, F.METHODS)
         self.modulation = check_choice('modulation', modulation,
                                        (True, False))
         self.peak = check_choice('peak', peak, F.PEAKS)
         self.blur_kernel_size = check_blur_kernel_size(blur_kernel_size)
+        self.calibration = check_calibration(calibration)
         if decoding != 'dark':
             self._refuse(f'decoding={decoding!r}', 'modulation', 'peak',
                          'blur_kernel_size')
@@ -105,7 +111,12 @@ class Decoding:
         if self.SCORE_OFFSET:
             scores = scores / self.PEAK + self.SCORE_OFFSET
         return (F.scale_keypoints(keypoints, factor, self.CENTRE), scores,
-                *(F.scale_covariances(c, factor) for c in covariances))
+                *(F.scale_covariances(c, factor) * self._covariance_scale
+                  for c in covariances))
+
+    @property
+    def _covariance_scale(self) -> float:
+        return 1. if self.calibration is None else self.calibration[0]
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Decode keypoint coordinates from heatmaps.

@@ -66,6 +66,11 @@ class DarkHeatmap(Decoding, BaseKeypointCodec):
             of their corner pixels, as in :class:`mmpose.codecs.UDPHeatmap`.
             Pair with ``TopdownAffine(use_udp=True)`` and with
             ``shift_heatmap=False`` in ``test_cfg``. Defaults to ``False``
+        calibration (tuple, optional): What ``tools/calibrate.py`` found for a
+            network: a scale by which covariances are multiplied, and the
+            degrees of freedom of the Student distribution that they are the
+            scale matrices of, see :mod:`mmpose_dark.functional.coverage`.
+            Defaults to ``None``: covariances as the heatmap has them
 
     Raises:
         ValueError: A size, sigma, kernel size or switch that makes no sense,
@@ -97,14 +102,16 @@ class DarkHeatmap(Decoding, BaseKeypointCodec):
                  decoding: str = 'dark',
                  modulation: bool = True,
                  peak: str = 'modulated',
-                 use_udp: bool = False) -> None:
+                 use_udp: bool = False,
+                 calibration: Optional[Tuple[float, float]] = None) -> None:
         super().__init__()
         self.input_size = check_size(input_size, 'input_size')
         self.heatmap_size = check_size(heatmap_size, 'heatmap_size')
         self.sigma = sigma
         check_sigma(sigma)
         self.unbiased = check_choice('unbiased', unbiased, (True, False))
-        self._set_decoding(decoding, modulation, peak, blur_kernel_size)
+        self._set_decoding(decoding, modulation, peak, blur_kernel_size,
+                           calibration)
         self.use_udp = check_choice('use_udp', use_udp, (True, False))
         if use_udp and min(*self.input_size, *self.heatmap_size) < 2:
             raise ValueError(

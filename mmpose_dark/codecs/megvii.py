@@ -26,7 +26,7 @@ class DarkMegviiHeatmap(DarkHeatmap):
             it: its standard deviation is :math:`0.3*((ks-1)*0.5-1)+0.8`
             heatmap pixels
         switches: ``unbiased``, ``decoding``, ``modulation``, ``peak`` and
-            ``blur_kernel_size`` of :class:`DarkHeatmap`
+            ``blur_kernel_size`` and ``calibration`` of :class:`DarkHeatmap`
 
     Raises:
         ValueError: A size or switch that makes no sense.

@@ -3,6 +3,7 @@
 Imports no mm* package, and torch only when a tensor is handed in.
 """
 from .accuracy import pck_accuracy
+from .coverage import ellipse_limit, log_likelihood, mahalanobis
 from .decode import (
     METHODS,
     PEAKS,
@@ -16,8 +17,8 @@ from .modulate import modulate_heatmaps
 from .oks import expected_oks
 
 __all__ = [
-    'METHODS', 'PEAKS', 'decode_heatmaps', 'encode_heatmaps', 'expected_oks',
-    'flip_heatmaps',
+    'METHODS', 'PEAKS', 'decode_heatmaps', 'ellipse_limit', 'encode_heatmaps',
+    'expected_oks', 'flip_heatmaps', 'log_likelihood', 'mahalanobis',
     'keypoint_weights', 'modulate_heatmaps', 'pck_accuracy',
     'scale_covariances', 'scale_keypoints'
 ]

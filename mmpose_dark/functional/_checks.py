@@ -32,6 +32,20 @@ def check_positive(value: Any, name: str) -> float:
     return float(value)
 
 
+def check_calibration(calibration: Any) -> Optional[Tuple[float, float]]:
+    """Return the scale and the degrees of freedom, or ``None``."""
+    if calibration is None:
+        return None
+    try:
+        scale, dof = calibration
+        return check_positive(scale, 'scale'), check_positive(dof, 'dof')
+    except (TypeError, ValueError):
+        raise ValueError(
+            'calibration must be a positive scale and positive degrees of '
+            f'freedom, as tools/calibrate.py prints them, got {calibration!r}'
+        ) from None
+
+
 def check_size(size: Any, name: str) -> Tuple[int, int]:
     """Return ``size`` as two ints (width, height); both must be positive."""
     try:

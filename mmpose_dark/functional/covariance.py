@@ -27,7 +27,9 @@ the positive solution of the first equation. C is as round as :math:`2 \sigma^2
 I + P`, so a small spread comes out rounder than it is: of its axes a Hessian
 says little.
 
-Four things that are not in this model are added, none of them fitted:
+Four things that are not in this model are added. They hold no constant that
+was fitted; that it is these four, of many that were tried, was chosen by how
+often the ellipses held the true joints of one real network:
 
 - Peak and shape need not agree: a mode as high and wide as this one holds
   the share :math:`w = a \sqrt{\det C} / (2 \sigma^2)` of the distribution,
