@@ -1,20 +1,36 @@
-"""Run a command-line tool of the installed MMPose with our parts in place."""
+"""What the commands under ``tools/`` share."""
+import argparse
 import importlib.util
 from pathlib import Path
+
+
+class KeyValues(argparse.Action):
+    """``KEY=VALUE ...`` as a dict, by mmengine's ``DictAction``.
+
+    That is imported when it is needed, so that ``--help`` need not wait.
+    """
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        from mmengine.config import DictAction
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string} takes KEY=VALUE and all that '
+                             f'follows it, got {value!r}: put it last')
+        action = DictAction(self.option_strings, self.dest)
+        action(parser, namespace, values, option_string)
 
 
 def run_mmpose_tool(name):
     """Run MMPose's ``tools/<name>`` on our ``sys.argv``.
 
-    Importing our parts first adds what MMPose needs around it (see
-    :mod:`._compat`) before the tool imports ``mmpose.models``, and registers
-    them under their bare names. The tool's config is checked, see
-    :mod:`.alignment`, and ``--launcher pytorch`` works without a GPU.
+    With this package imported MMPose finds our parts under their bare names
+    and what it needs around it, see :mod:`._compat`. The tool's config is
+    checked, see :mod:`.alignment`, and ``--launcher pytorch`` works without a
+    GPU.
 
     Raises:
         FileNotFoundError: This MMPose came without its tools.
     """
-    from . import heads, transforms  # noqa: F401
     spec = importlib.util.spec_from_file_location('mmpose_tool', _find(name))
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)

@@ -18,10 +18,10 @@ from .comparison import (
 )
 from .heatmaps import MERGES, KeptHeatmaps, load, predict
 from .runner import build_test_runner, only_test
-from .timing import take_turns
+from .timing import environment, take_turns
 
 __all__ = [
     'MERGES', 'KeptHeatmaps', 'add_intervals', 'build_test_runner',
-    'coco_metric', 'compare', 'comparison_table', 'decoders', 'load',
-    'only_test', 'predict', 'summary', 'take_turns'
+    'coco_metric', 'compare', 'comparison_table', 'decoders', 'environment',
+    'load', 'only_test', 'predict', 'summary', 'take_turns'
 ]

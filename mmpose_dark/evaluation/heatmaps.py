@@ -152,7 +152,8 @@ def predict(runner: Any,
 
     Args:
         runner (Runner): Its model and test data.
-        progress (callable): Wraps the data loader, as ``tqdm`` does.
+        progress (callable): Wraps the data loader, as
+            ``rich.progress.track`` does.
 
     Returns:
         KeptHeatmaps: What its head predicts.
