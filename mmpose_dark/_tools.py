@@ -1,7 +1,16 @@
 """What the commands under ``tools/`` share."""
 import argparse
 import importlib.util
+from functools import partial
 from pathlib import Path
+
+import rich.progress
+from rich.console import Console
+
+#: progress is shown on stderr: what a command says on stdout can be piped
+_STDERR = Console(stderr=True)
+Progress = partial(rich.progress.Progress, console=_STDERR)
+track = partial(rich.progress.track, console=_STDERR)
 
 
 class KeyValues(argparse.Action):

@@ -17,9 +17,7 @@ import logging
 from functools import partial
 from pathlib import Path
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
-from mmpose_dark._tools import KeyValues
-from rich.progress import track
+from mmpose_dark._tools import KeyValues, track
 
 
 def main():

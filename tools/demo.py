@@ -14,8 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
-from rich.progress import Progress
+from mmpose_dark._tools import Progress
 
 FIGURES = (Path(__file__).resolve().parents[1] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')

@@ -7,7 +7,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from rich.progress import track
+from mmpose_dark._tools import track
 
 
 def main():

@@ -1,5 +1,4 @@
-"""Poses on images: read by DARK, and beside it as the stock codec reads them.
-"""
+"""Poses on images, read by DARK and as the stock codec reads them."""
 import copy
 from typing import Any, Dict
 

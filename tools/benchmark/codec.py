@@ -20,9 +20,8 @@ import tracemalloc
 from functools import partial
 from pathlib import Path
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
-from rich.progress import track
+from mmpose_dark._tools import track
 
 #: contenders of the speed tables; 'one pass' is np.argmax or torch.max
 FAST, STOCK, PASS = ('DARK', 'DARK raw peak'), 'MMPose DARK', 'one pass'

@@ -19,10 +19,9 @@ from pathlib import Path
 # spinning through the next contestant's turn.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 from mmpose_dark._markdown import markdown_table
-from rich.progress import track
+from mmpose_dark._tools import track
 
 COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 FIGURES = (Path(__file__).resolve().parents[2] /

@@ -16,7 +16,6 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 from mmpose_dark._markdown import markdown_table
 

@@ -13,7 +13,6 @@ import contextlib
 import io
 import tempfile
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 from mmpose_dark._markdown import markdown_table
 from mmpose_dark._tools import KeyValues
