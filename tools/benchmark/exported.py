@@ -136,7 +136,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--threads', type=int, default=2,
                         help='of ONNX Runtime')
-    parser.add_argument('--out', type=Path, default='benchmark_onnx.json')
+    parser.add_argument('--out', type=Path, default='benchmark_exported.json')
     args = parser.parse_args()
 
     import cv2
