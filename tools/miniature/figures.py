@@ -14,12 +14,12 @@ NETWORK, SIZE = 'SimpleBaseline', '128x96'
 
 
 def kept_heatmaps(folder, encoding):
-    from mmpose_dark.evaluation import load
-    scores = folder / f'runs/{NETWORK}-{SIZE}-{encoding}-seed0/scores.json'
-    path = scores.with_name('heatmaps.npz')
-    if not scores.is_file():
+    run = folder / f'runs/{NETWORK}-{SIZE}-{encoding}-seed0'
+    if not (run / 'scores.json').is_file():
         return None
-    return load(path, folder / 'data/val/person_keypoints.json')
+    from mmpose_dark.evaluation import load
+    return load(run / 'heatmaps.npz',
+                folder / 'data/val/person_keypoints.json')
 
 
 def modulation(fig, biased):
