@@ -15,7 +15,7 @@ setup:
 	@.ci/setup
 
 demo: setup
-	$(python) tools/quickstart.py $(ARGS)
+	$(python) tools/miniature/quickstart.py $(ARGS)
 
 test: setup
 	OMP_NUM_THREADS=1 $(python) -m pytest -n auto --maxprocesses 4 \
@@ -25,10 +25,10 @@ matrix: setup
 	$(python) -m nox $(ARGS)
 
 bench: setup
-	$(python) tools/benchmark_codec.py $(ARGS)
+	$(python) tools/benchmark/codec.py $(ARGS)
 
 reproduce: setup
-	$(python) tools/reproduce.py $(ARGS)
+	$(python) tools/miniature/reproduce.py $(ARGS)
 
 lint: setup
 	$(python) -m ruff check

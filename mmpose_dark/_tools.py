@@ -1,20 +1,68 @@
-"""Run a command-line tool of the installed MMPose with our parts in place."""
+"""What the commands under ``tools/`` share."""
+import argparse
 import importlib.util
+from functools import partial
 from pathlib import Path
+
+import rich.progress
+from rich.console import Console
+
+#: progress is shown on stderr: what a command says on stdout can be piped
+_STDERR = Console(stderr=True)
+Progress = partial(rich.progress.Progress, console=_STDERR)
+track = partial(rich.progress.track, console=_STDERR)
+
+
+class KeyValues(argparse.Action):
+    """``KEY=VALUE ...`` as a dict, by mmengine's ``DictAction``.
+
+    That is imported when it is needed, so that ``--help`` need not wait.
+    """
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        from mmengine.config import DictAction
+        for value in values:
+            if '=' not in value:
+                parser.error(f'{option_string} takes KEY=VALUE and all that '
+                             f'follows it, got {value!r}: put it last')
+        action = DictAction(self.option_strings, self.dest)
+        action(parser, namespace, values, option_string)
+
+
+def kept_heatmaps(args):
+    """Heatmaps of a file or a network, and a metric for them.
+
+    Args:
+        args (Namespace): Either ``heatmaps``, ``ann`` and ``sigma``, or
+            ``config``, ``checkpoint``, ``cfg_options`` and ``work_dir``
+    """
+    from . import evaluation
+    if args.heatmaps:
+        kept = evaluation.load(args.heatmaps, args.ann, args.sigma)
+        return kept, evaluation.coco_metric(args.ann, dict(
+            CLASSES=['person'], sigmas=kept.sigmas,
+            num_keypoints=len(kept.sigmas)))
+    from .config import load_config
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    # Detections have no labels beside them to measure errors by.
+    cfg.test_dataloader.dataset.pop('bbox_file', None)
+    runner = evaluation.build_test_runner(cfg, args.checkpoint, args.work_dir)
+    kept = evaluation.predict(runner, partial(track, description='network'))
+    return kept, runner.test_evaluator.metrics[0]
 
 
 def run_mmpose_tool(name):
     """Run MMPose's ``tools/<name>`` on our ``sys.argv``.
 
-    Importing our parts first adds what MMPose needs around it (see
-    :mod:`._compat`) before the tool imports ``mmpose.models``, and registers
-    them under their bare names. The tool's config is checked, see
-    :mod:`.alignment`, and ``--launcher pytorch`` works without a GPU.
+    With this package imported MMPose finds our parts under their bare names
+    and what it needs around it, see :mod:`._compat`. The tool's config is
+    checked, see :mod:`.alignment`, and ``--launcher pytorch`` works without a
+    GPU.
 
     Raises:
         FileNotFoundError: This MMPose came without its tools.
     """
-    from . import heads, transforms  # noqa: F401
     spec = importlib.util.spec_from_file_location('mmpose_tool', _find(name))
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)

@@ -18,7 +18,8 @@ _ADVICE = (
     'network keeps the alignment it was trained with')
 
 #: codecs whose alignment is known; ``None``: as their ``use_udp`` says
-_CODECS: Dict[str, Optional[bool]] = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
+_CODECS: Dict[str, Optional[bool]] = {
+    'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
 
 
 def mirror_offset(input_size: Tuple[int, int],

@@ -7,6 +7,7 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import KEYPOINT_CODECS
 
+from . import codecs  # noqa: F401  registers all codecs
 from .alignment import entries
 from .conventions import HEADS, dark_codec
 
@@ -92,12 +93,12 @@ def load_config(cfg):
 
 
 def _swap_codecs(cfg, overrides):
-    codecs = [(entry, name) for entry, name in entries(cfg._cfg_dict)
-              if name in KEYPOINT_CODECS.module_dict]
+    found = [(entry, name) for entry, name in entries(cfg._cfg_dict)
+             if name in KEYPOINT_CODECS.module_dict]
     try:
-        if not codecs:
+        if not found:
             raise ValueError('it has no codec')
-        for entry, name in codecs:
+        for entry, name in found:
             if not name.startswith('Dark'):
                 new = dark_codec(name, entry)
                 entry.clear()

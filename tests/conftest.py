@@ -1,10 +1,31 @@
-"""Shared fixtures: heatmaps with known truth."""
+"""Shared: heatmaps with known truth, and commands run in this process."""
+import runpy
+import sys
+from pathlib import Path
+
 import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 import pytest
 
 #: sigma and heatmap size (W, H) as the paper pairs them
 SIZES = [(1, (24, 32)), (2, (48, 64)), (3, (72, 96))]
+
+
+TOOLS = Path(__file__).resolve().parents[1] / 'tools'
+
+
+def run_tool(name, *args):
+    """A command, in this process: to import MMPose takes longer than it.
+
+    Returns:
+        The exit status; None where it just ends.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'argv', [name, *map(str, args)])
+        try:
+            runpy.run_path(str(TOOLS / name), run_name='__main__')
+        except SystemExit as end:
+            return end.code
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def test_input_is_not_modified_and_twice_is_once():
     assert stock.to_dict() == before
     assert darkify(once, head=True).to_dict() == once.to_dict()
     assert once.model.head.decoder.peak == 'raw'
-    assert darkify(once, peak='paper').codec.peak == 'paper'
+    assert darkify(once, peak='modulated').codec.peak == 'modulated'
 
 
 def test_our_defaults_unless_overridden():

@@ -75,7 +75,8 @@ def write_config(folder, data, batch, augment='augment = []'):
 
 
 def start(*command, **env):
-    env = {**os.environ, 'PYTHONPATH': str(ROOT / 'tests'),
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(
+               [str(ROOT), str(ROOT / 'tests')]),
            'OMP_NUM_THREADS': '1', 'PATH': os.pathsep.join(
                [str(Path(sys.executable).parent), os.environ['PATH']]), **env}
     return subprocess.Popen(

@@ -202,11 +202,11 @@ def test_targets_of_several_encoders_are_refused():
 def test_stock_flip_is_bit_for_bit(name):
     """With the stock codec's settings, so is everything else."""
     codec = dict(CODEC, decoding='shift')
-    _, ours = pair(name, codec=codec, flip_shift='stock')
     stock = build(name, dict(STOCK_CODEC, unbiased=False))
-    stock.load_state_dict(ours.state_dict())
     host, _ = host_and_device()
     for shift in (True, False):
+        _, ours = pair(name, codec=codec, flip_shift='stock')
+        stock.load_state_dict(ours.state_dict())
         cfg = dict(flip_test=True, flip_mode='heatmap', shift_heatmap=shift,
                    output_heatmaps=True)
         want, want_maps = stock.predict(flip_test(name), host, cfg)
@@ -393,3 +393,13 @@ def test_the_head_warns_of_what_it_sees():
     with pytest.warns(UserWarning, match='disagree') as record:
         ours.predict(flip_test('HeatmapHead'), data, cfg)
     assert 'TopdownAffine' in str(record[0].message)
+
+
+def test_the_head_warns_once(recwarn):
+    """At the first batch, not at each."""
+    _, ours = pair('HeatmapHead')
+    data, _ = host_and_device()
+    for _ in range(3):
+        ours.predict(flip_test('HeatmapHead'), data,
+                     dict(flip_test=True, shift_heatmap=False))
+    assert sum('disagree' in str(w.message) for w in recwarn) == 1

@@ -6,7 +6,7 @@ import textwrap
 import cv2
 import numpy as np
 import pytest
-from mmpose_dark.runtime import check_boxes, crop, normalise
+from mmpose_dark.deploy.runtime import check_boxes, crop, normalise
 
 
 @pytest.fixture(scope='module')
@@ -106,7 +106,7 @@ def tiny_network(path, num=3, size=(8, 6)):
 
 def test_runs_batches_and_maps_back(tmp_path, image):
     pytest.importorskip('onnxruntime')
-    from mmpose_dark.runtime import PoseRuntime
+    from mmpose_dark.deploy.runtime import PoseRuntime
     path = tiny_network(tmp_path / 'tiny.onnx')
     boxes = np.array([[10, 20, 50, 50], [0, 0, 320, 240], [-5, -5, 75, 55]],
                      np.float32)
@@ -131,7 +131,7 @@ def test_runs_batches_and_maps_back(tmp_path, image):
 def test_a_file_of_another_tool_is_refused(tmp_path):
     pytest.importorskip('onnxruntime')
     onnx = pytest.importorskip('onnx')
-    from mmpose_dark.runtime import PoseRuntime
+    from mmpose_dark.deploy.runtime import PoseRuntime
     path = tiny_network(tmp_path / 'tiny.onnx')
     model = onnx.load(path)
     # as onnxruntime's quantiser does
@@ -154,7 +154,7 @@ def test_a_file_of_another_tool_is_refused(tmp_path):
 def test_needs_neither_torch_nor_mmpose(tmp_path, image):
     """With imports of both refused, the numbers are the same."""
     pytest.importorskip('onnxruntime')
-    from mmpose_dark.runtime import PoseRuntime
+    from mmpose_dark.deploy.runtime import PoseRuntime
     path = tiny_network(tmp_path / 'tiny.onnx')
     cv2.imwrite(str(tmp_path / 'image.png'), image)
     box = [[10, 20, 50, 50]]
@@ -170,7 +170,7 @@ def test_needs_neither_torch_nor_mmpose(tmp_path, image):
 
         sys.meta_path.insert(0, Refuse())
         import cv2
-        from mmpose_dark.runtime import PoseRuntime
+        from mmpose_dark.deploy.runtime import PoseRuntime
         pose = PoseRuntime({str(path)!r})
         points, scores = pose(cv2.imread({str(tmp_path / "image.png")!r}),
                               {box})

@@ -2,9 +2,7 @@
 import argparse
 import difflib
 
-from mmpose_dark import darkify
-from mmengine.config import DictAction
-from mmpose_dark.config import load_config
+from mmpose_dark._tools import KeyValues
 from rich.console import Console
 from rich.syntax import Syntax
 
@@ -26,14 +24,11 @@ def main():
         '--alignment', choices=['keep', 'udp'], default='keep',
         help='udp: align crops and heatmaps at the corners; to train anew')
     parser.add_argument(
-        '--codec', nargs='+', action=DictAction, default={},
+        '--codec', nargs='+', action=KeyValues, default={},
         metavar='KEY=VALUE', help='arguments of the codec, such as peak=raw')
-    try:
-        args = parser.parse_args()
-    except ValueError:
-        parser.error('--codec takes KEY=VALUE and what follows it: put SRC '
-                     'and OUT first')
+    args = parser.parse_args()
 
+    from mmpose_dark.config import darkify, load_config
     try:
         stock = load_config(args.src)
         dark = darkify(

@@ -10,29 +10,11 @@ images, categories and annotations, whose keypoints are x, y and score. A file
 that cannot be read is reported and skipped, and the exit status is 1.
 """
 import argparse
-import copy
 import json
 import sys
 from pathlib import Path
 
-import cv2
-import mmcv
-import numpy as np
-
-# First of all, see mmpose_dark/_compat.py: before mmpose.apis.
-from mmpose_dark import DarkHeatmap, apply_dark
-from demo_files import (
-    BrokenFile,
-    CocoFile,
-    Pictures,
-    find_files,
-    kind_of,
-    load_boxes,
-    read,
-)
-from mmpose.apis import MMPoseInferencer, inference_topdown
-from mmpose.structures import merge_data_samples
-from tqdm import tqdm
+from mmpose_dark._tools import Progress
 
 FIGURES = (Path(__file__).resolve().parents[1] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')
@@ -40,101 +22,13 @@ FIGURES = (Path(__file__).resolve().parents[1] /
 CONFIG = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
 CHECKPOINT = FIGURES / 'td-hm_res18-thin_dark_figures-128x96.pth'
 
-#: what --compare enlarges a picture to, by a whole number; px
-COMPARE_SIZE = 1600
 
-
-def stock_reading(model):
-    """A copy of a DARK model that decodes as MSRAHeatmap does.
-
-    By the standard shift, the flip test merged as by the stock head.
-    """
-    model = copy.deepcopy(model)
-    head = model.head
-    head.decoder.decoding = 'shift'
-    head.flip_shift = 'stock'
-    head.output_covariance = False
-    return model
-
-
-class Readers:
-    """The models that read one image, by name, and the colour of each."""
-
-    def __init__(self, args):
-        self.inferencer = MMPoseInferencer(
-            str(args.config), str(args.checkpoint), device=args.device,
-            det_model=args.det or 'whole_image', det_weights=args.det_weights,
-            det_cat_ids=0).inferencer
-        model = self.inferencer.model
-        dark = isinstance(model.head.decoder, DarkHeatmap)
-        self.models = {}
-        if args.compare:
-            self.models['stock'] = (
-                stock_reading(model) if dark else copy.deepcopy(model))
-        self.models['DARK'] = model if dark else apply_dark(model)
-        self.colours = ({'stock': 'cyan', 'DARK': 'red'} if args.compare else
-                        {'DARK': None})
-
-    def boxes(self, image):
-        """Those of the detector; without one, the whole image."""
-        data = self.inferencer.preprocess_single(image, index=0)
-        return np.concatenate(
-            [d['data_samples'].gt_instances.bboxes for d in data])
-
-    def predict(self, image, boxes):
-        """A sample of all people by name; no names where nobody is."""
-        if len(boxes) == 0:
-            return {}
-        return {name: merge_data_samples(
-            inference_topdown(model, image, boxes))
-            for name, model in self.models.items()}
-
-    def draw(self, image, samples, threshold):
-        """The image (BGR) with the poses, drawn by MMPose's visualizer."""
-        compare = len(self.models) > 1
-        zoom = COMPARE_SIZE // max(image.shape[:2]) if compare else 1
-        zoom = max(1, zoom)
-        picture = cv2.resize(image, None, fx=zoom, fy=zoom)
-        visualizer = self.inferencer.visualizer
-        thick = max(1, round(min(picture.shape[:2]) / 400))
-        picture = mmcv.bgr2rgb(picture)
-        for name, sample in samples.items():
-            # Where both agree, DARK's disc lies on the wider one.
-            visualizer.line_width = 1 if compare else thick
-            visualizer.radius = thick + (3 if name == 'stock' else 1)
-            sample = copy.deepcopy(sample)
-            people = sample.pred_instances
-            # Pixel i of the image is in the middle of those it becomes; the
-            # visualizer cuts off fractions.
-            people.keypoints = people.keypoints * zoom + zoom / 2
-            people.bboxes = people.bboxes * zoom
-            if compare:
-                visualizer.kpt_color = self.colours[name]
-                visualizer.link_color = self.colours[name]
-            picture = visualizer.add_datasample(
-                name, picture, sample, draw_gt=False, kpt_thr=threshold,
-                draw_bbox=not compare)
-        picture = mmcv.rgb2bgr(picture)
-        if compare:
-            for row, colour in enumerate(self.colours.items()):
-                label(picture, row, *colour)
-        return picture
-
-
-def label(picture, row, name, colour):
-    """What is drawn in which colour, in the upper left corner."""
-    at = 10, 30 + 34 * row
-    for paint, width in ((0, 0, 0), 6), (mmcv.color_val(colour), 2):
-        cv2.putText(picture, name, at, cv2.FONT_HERSHEY_SIMPLEX, 1, paint,
-                    width, cv2.LINE_AA)
-
-
-def run(path, name, readers, boxes, coco, args, progress):
-    """Everything for one file."""
-    video = kind_of(path) == 'video'
-    fps = mmcv.VideoReader(str(path)).fps or 25 if video else None
-    pictures = Pictures(args.out / 'visualizations', name, fps)
-    for frame, image in enumerate(read(path)):
+def run(path, name, readers, boxes, coco, args):
+    """Everything for one file; yields after each image."""
+    from mmpose_dark.visualization import files
+    fps = files.frame_rate(path)
+    pictures = files.Pictures(args.out / 'visualizations', name, fps)
+    for frame, image in enumerate(files.read(path)):
         if boxes is None:
             found = readers.boxes(image)
         elif (name, frame) in boxes:
@@ -142,12 +36,12 @@ def run(path, name, readers, boxes, coco, args, progress):
         elif (name, 0) in boxes:
             found = boxes[name, 0]  # of a video given as one image
         else:
-            raise BrokenFile(f'--bboxes has no image {name!r}')
+            raise files.BrokenFile(f'--bboxes has no image {name!r}')
         samples = readers.predict(image, found)
         people = samples['DARK'].pred_instances if samples else []
-        coco.add(name, frame if video else None, image, people)
+        coco.add(name, frame if fps else None, image, people)
         pictures.write(readers.draw(image, samples, args.kpt_thr))
-        progress.update()
+        yield
     pictures.close()
 
 
@@ -177,28 +71,36 @@ def main():
         args.checkpoint = CHECKPOINT
     if bool(args.det) != bool(args.det_weights):
         parser.error('--det and --det-weights belong together')
-    files, base = find_files(args.input)
-    if not files:
+
+    from mmpose_dark.visualization import files
+    paths, base = files.find_files(args.input)
+    if not paths:
         parser.error(f'no image or video in {args.input}')
+    from mmpose.apis import MMPoseInferencer
+    from mmpose_dark.visualization.poses import PoseReaders
     try:
-        boxes = load_boxes(args.bboxes) if args.bboxes else None
-    except ValueError as error:
+        boxes = files.load_boxes(args.bboxes) if args.bboxes else None
+        inferencer = MMPoseInferencer(
+            str(args.config), str(args.checkpoint), device=args.device,
+            det_model=args.det or 'whole_image', det_weights=args.det_weights,
+            det_cat_ids=0).inferencer
+        readers = PoseReaders(inferencer, args.compare)
+    except (OSError, ValueError) as error:
         parser.error(str(error))
 
-    readers = Readers(args)
-    coco = CocoFile(readers.inferencer.model.dataset_meta)
+    coco = files.CocoFile(inferencer.model.dataset_meta)
     broken = 0
-    with tqdm(unit='image') as progress:
-        progress.total = sum(
-            len(mmcv.VideoReader(str(path))) if kind_of(path) == 'video'
-            else 1 for path in files)
-        for path in files:
+    with Progress() as progress:
+        task = progress.add_task('images', total=sum(
+            files.count_images(path) for path in paths))
+        for path in paths:
             name = path.relative_to(base).as_posix()
             try:
-                run(path, name, readers, boxes, coco, args, progress)
-            except BrokenFile as error:
+                for _ in run(path, name, readers, boxes, coco, args):
+                    progress.advance(task)
+            except files.BrokenFile as error:
                 broken += 1
-                progress.write(f'skipped {path}: {error}', file=sys.stderr)
+                print(f'skipped {path}: {error}', file=sys.stderr)
     args.out.mkdir(parents=True, exist_ok=True)
     result = args.out / 'predictions.json'
     result.write_text(json.dumps(coco.content))

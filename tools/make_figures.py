@@ -7,8 +7,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from mmpose_dark.synthetic import make_figures
-from rich.progress import track
+from mmpose_dark._tools import track
 
 
 def main():
@@ -30,6 +29,7 @@ def main():
         help='of the training pictures; validation takes the next one')
     args = parser.parse_args()
 
+    from mmpose_dark.synthetic import make_figures
     for split, number, seed in (('train', args.train, args.seed),
                                 ('val', args.val, args.seed + 1)):
         path = make_figures(

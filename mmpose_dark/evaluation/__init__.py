@@ -18,11 +18,15 @@ from .comparison import (
 )
 from .heatmaps import MERGES, KeptHeatmaps, load, predict
 from .metric import DarkCocoMetric
+from .ranking import ap_gain, evaluated, promised_scores
+from .reliability import LEVELS, Reliability, reliability_table
 from .runner import build_test_runner, only_test
-from .timing import take_turns
+from .timing import environment, take_turns
 
 __all__ = [
-    'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'add_intervals',
-    'build_test_runner', 'coco_metric', 'compare', 'comparison_table', 'decoders', 'load',
-    'only_test', 'predict', 'summary', 'take_turns'
+    'LEVELS', 'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'Reliability',
+    'add_intervals', 'ap_gain', 'build_test_runner', 'coco_metric', 'compare',
+    'comparison_table', 'decoders', 'environment', 'evaluated', 'load',
+    'only_test', 'predict', 'promised_scores', 'reliability_table', 'summary',
+    'take_turns'
 ]

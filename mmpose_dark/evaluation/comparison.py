@@ -48,7 +48,7 @@ def compare(kept: KeptHeatmaps,
     for merge, name, options in progress(cases):
         if merge != merged:
             merged, heatmaps = merge, kept.merged(merge)
-        points, scores = kept.decode(heatmaps, **options)
+        points, scores = kept.decode(heatmaps, **options)[:2]
         median, x, y = summary(kept, points)
         metrics = kept.score(points, scores, metric)
         if 'head_size' in kept.samples[0].get('raw_ann_info', {}):

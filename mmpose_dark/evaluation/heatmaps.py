@@ -56,12 +56,14 @@ class KeptHeatmaps:
         back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
         return (self.heatmaps + back) * np.float32(.5)
 
-    def decode(self, heatmaps: np.ndarray,
-               **options: Any) -> Tuple[np.ndarray, np.ndarray]:
-        """(N, K, 2) input px and (N, K) scores."""
-        points, scores = DarkHeatmap(
-            **{**self.codec, **options}).read(heatmaps)
-        return points, scores
+    def decode(self, heatmaps: np.ndarray, return_covariance: bool = False,
+               **options: Any) -> Tuple[np.ndarray, ...]:
+        """(N, K, 2) input px, (N, K) scores and, if asked for, covariances.
+
+        These are in shape (N, K, 2, 2); squared input px.
+        """
+        return DarkHeatmap(**{**self.codec, **options}).read(
+            heatmaps, return_covariance)
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
         """Input px (N, K, 2) to image px, as MMPose's estimators do."""
@@ -107,6 +109,12 @@ class KeptHeatmaps:
             self.to_image(points), truth, seen, threshold,
             np.stack([head, head], 1))[1])
 
+    def covariances_in_image(self, covariances: np.ndarray) -> np.ndarray:
+        """Squared input px (N, K, 2, 2) to squared image px."""
+        factor = np.array([np.divide(s['input_scale'], s['input_size'])
+                           for s in self.samples])[:, None]
+        return covariances * factor[..., None] * factor[..., None, :]
+
     def score(self, points: np.ndarray, scores: np.ndarray,
               metric: Any) -> Dict[str, float]:
         """Metrics of an MMPose metric on decoded keypoints."""
@@ -151,7 +159,8 @@ def predict(runner: Any,
 
     Args:
         runner (Runner): Its model and test data.
-        progress (callable): Wraps the data loader, as ``tqdm`` does.
+        progress (callable): Wraps the data loader, as
+            ``rich.progress.track`` does.
 
     Returns:
         KeptHeatmaps: What its head predicts.

@@ -23,7 +23,8 @@ def make_figures(out_dir, num_images, seed=0, progress=iter):
             ``person_keypoints.json``.
         num_images (int): Number of pictures.
         seed (int): The same seed writes the same bytes.
-        progress (callable): Wraps the range of pictures, as ``tqdm`` does.
+        progress (callable): Wraps the range of pictures, as
+            ``rich.progress.track`` does.
 
     Returns:
         Path: The annotation file.

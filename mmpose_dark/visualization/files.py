@@ -41,6 +41,19 @@ def find_files(text):
     return files, Path(os.path.commonpath([p.parent for p in files] or ['.']))
 
 
+def frame_rate(path):
+    """Frames per second of a video, 25 if it does not say; None else."""
+    if kind_of(path) != 'video':
+        return None
+    return mmcv.VideoReader(str(path)).fps or 25
+
+
+def count_images(path):
+    """Frames of a video; 1 of an image."""
+    return (len(mmcv.VideoReader(str(path))) if kind_of(path) == 'video'
+            else 1)
+
+
 def read(path):
     """Yield the images (BGR) of an image or video file.
 

@@ -1,10 +1,12 @@
 """The tables and pictures of a benchmark, from its benchmark.json.
 
-Run alone it draws them anew: ``benchmark_report.py bench_out [pictures]``.
+codec.py calls it; run alone it draws them anew.
 """
 import argparse
 import json
 from pathlib import Path
+
+from mmpose_dark._markdown import markdown_table
 
 STOCK, PASS = 'MMPose DARK', 'one pass'
 #: Hollow markers of different sizes: several lines lie on one another.
@@ -12,7 +14,6 @@ HOLLOW = dict(ms=9, mfc='none')
 STYLES = {
     'DARK': dict(color='C3', marker='o', ms=5, lw=2.2, zorder=5),
     'DARK raw peak': dict(color='C1', marker='s', **HOLLOW),
-    'DARK paper peak': dict(color='C4', marker='x', ls='--', ms=10),
     'DARK unmodulated': dict(color='C5', marker='v', ls=':', ms=5),
     'shift': dict(color='C7', marker='^', ls=':', ms=5),
     'MMPose DARK': dict(color='C0', marker='D', **HOLLOW),
@@ -27,18 +28,11 @@ def number(value, digits=2):
 
 def table(title, note, rows, keys, columns, cell):
     """A Markdown table: ``keys`` of a row, then ``cell(row, column)``."""
-    lines = [[*keys, *columns]]
-    for row in rows:
-        named = (row[key] for key in keys)
-        lines.append([
-            *('x'.join(map(str, v)) if isinstance(v, list) else str(v)
-              for v in named), *(cell(row, column) for column in columns)])
-    width = [max(map(len, column)) for column in zip(*lines)]
-    rule = ['-' * w for w in width[:len(keys)]]
-    rule += ['-' * (w - 1) + ':' for w in width[len(keys):]]
-    lines = [f'| {" | ".join(v.ljust(w) for v, w in zip(line, width))} |'
-             for line in (lines[0], rule, *lines[1:])]
-    return '\n'.join([f'### {title}', '', note, '', *lines, ''])
+    body = [[*('x'.join(map(str, value)) if isinstance(value, list) else value
+               for value in (row[key] for key in keys)),
+             *(cell(row, column) for column in columns)] for row in rows]
+    return '\n'.join([f'### {title}', '', note, '', markdown_table(
+        [*keys, *columns], body, text_columns=len(keys)), ''])
 
 
 def report(result):
@@ -97,17 +91,18 @@ def report(result):
         table(
             'Ways to call it', "Largest difference to numpy's result, px.",
             result['checks'], ('peak', ),
-            [key for key in result['checks'][0] if key != 'peak'],
-            lambda row, key: '-' if row[key] is None else f'{row[key]:.0e}'),
+            ('float32', 'autocast', 'float16', 'channels_last', 'no_sync',
+             'cuda_graph'),
+            lambda row, key: f'{row[key]:.0e}' if row.get(key) else '-'),
     ])
 
 
 def draw_accuracy(result, path):
     """RMSE against noise, a panel for every sigma."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
     sigmas = sorted({row['sigma'] for row in result['accuracy']})
-    fig, axes = plt.subplots(
-        1, len(sigmas), figsize=(11, 4.6), sharey=True, layout='constrained')
+    fig = Figure(figsize=(11, 4.6), layout='constrained')
+    axes = fig.subplots(1, len(sigmas), sharey=True)
     for axis, sigma in zip(axes, sigmas):
         rows = [r for r in result['accuracy'] if r['sigma'] == sigma]
         noise = [row['noise'] for row in rows]
@@ -118,20 +113,24 @@ def draw_accuracy(result, path):
                     alpha=.25, label='limit (Cramer-Rao)', zorder=0)
         axis.set(title='sigma {} px, {} x {} map'.format(
                      sigma, *rows[0]['map']),
-                 xlabel='pixel noise / peak height', xticks=noise)
-        axis.set_xticks([], minor=True)
-        axis.set_xticklabels([f'{n:g}' for n in noise])
-        axis.grid(which='both', alpha=.25)
+                 xlabel='pixel noise / peak height')
+        mark(axis, noise)
     axes[0].set_ylabel('RMSE per axis / heatmap px')
     fig.legend(*axes[0].get_legend_handles_labels(), ncols=4, frameon=False,
                loc='outside lower center')
     fig.savefig(path, dpi=120)
-    plt.close(fig)
+
+
+def mark(axis, values):
+    """A logarithmic axis with these values and no others."""
+    axis.set_xticks([], minor=True)
+    axis.set_xticks(values, [f'{value:g}' for value in values])
+    axis.grid(which='both', alpha=.25)
 
 
 def draw_speed(result, path):
     """Time of a call against batch size."""
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
     first = result['decode'][0]
     rows = sorted((row for row in result['decode']
                    if all(row[key] == first[key]
@@ -141,7 +140,8 @@ def draw_speed(result, path):
     device = result['settings']['device']
     labels = {PASS: 'one pass of ' + (
         'torch.max' if device == 'cuda' else 'np.argmax')}
-    fig, axis = plt.subplots(figsize=(7, 5), layout='constrained')
+    fig = Figure(figsize=(7, 5), layout='constrained')
+    axis = fig.subplots()
     for name, style in STYLES.items():
         points = [(b, *(row['ms'][name][q] for q in ('median', 'q1', 'q3')))
                   for b, row in zip(batch, rows) if name in row['ms']]
@@ -150,35 +150,33 @@ def draw_speed(result, path):
             axis.loglog(b, median, label=labels.get(name, name), **style)
             axis.fill_between(b, low, high, color=style['color'], alpha=.15)
     axis.set(xlabel='batch size', ylabel='time / ms (median, quartiles)',
-             xticks=batch, title='Decoding (B, {}, {}, {}), {}: {}'.format(
+             title='Decoding (B, {}, {}, {}), {}: {}'.format(
                  *first['shape'][1:], first['input'],
                  result['environment']['device']))
-    axis.set_xticks([], minor=True)
-    axis.set_xticklabels(batch)
-    axis.grid(which='both', alpha=.25)
+    mark(axis, batch)
     axis.legend()
     fig.savefig(path, dpi=120)
-    plt.close(fig)
 
 
-def write_report(folder, images):
-    """Read ``folder``/benchmark.json, print and write what it says."""
-    import matplotlib
-    matplotlib.use('Agg')
-    folder, images = Path(folder), Path(images)
-    result = json.loads((folder / 'benchmark.json').read_text())
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+    parser.add_argument('folder', type=Path, help='--out of codec.py')
+    parser.add_argument('images', type=Path, nargs='?',
+                        help='default: the same')
+    args = parser.parse_args()
+    try:
+        result = json.loads((args.folder / 'benchmark.json').read_text())
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
     text = report(result)
     print(text)
-    (folder / 'benchmark.md').write_text(text)
+    (args.folder / 'benchmark.md').write_text(text)
+    images = args.images or args.folder
     images.mkdir(parents=True, exist_ok=True)
     draw_accuracy(result, images / 'benchmark_accuracy.png')
     draw_speed(result, images / 'benchmark_speed.png')
-    print(f'Written to {folder}; pictures to {images}')
+    print(f'Written to {args.folder}; pictures to {images}')
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('folder', help='--out of benchmark_codec.py')
-    parser.add_argument('images', nargs='?', help='default: the same')
-    args = parser.parse_args()
-    write_report(args.folder, args.images or args.folder)
+    main()

@@ -12,14 +12,14 @@ both alike; medians over the rounds. Prints a Markdown table and writes JSON.
 import argparse
 import json
 import pickle
-import statistics
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from mmpose_dark._markdown import markdown_table
 
-CONFIG = (Path(__file__).resolve().parents[1] /
+CONFIG = (Path(__file__).resolve().parents[2] /
           'configs/body_2d_keypoint/topdown_heatmap/figures/'
           'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
 #: keypoints, input size, heatmap size, sigma
@@ -77,24 +77,26 @@ def loader_of(side, shape, data_root, args):
     return loader
 
 
+def exhaust(loader):
+    for _ in loader:
+        pass
+
+
 def loading(args, data_root):
-    """One row for each shape."""
+    """Three rows for each shape."""
+    from mmpose_dark.evaluation import take_turns
     for shape in SHAPES:
         loaders = {side: loader_of(side, shape, data_root, args)
                    for side in (STOCK, OURS)}
         batches = {side: next(iter(loader))
                    for side, loader in loaders.items()}
-        rates = {side: [] for side in loaders}
-        for _ in range(args.rounds):
-            for side, loader in loaders.items():
-                start = time.perf_counter()
-                seen = sum(len(batch['inputs']) for batch in loader)
-                rates[side].append(seen / (time.perf_counter() - start))
+        ms = take_turns({side: partial(exhaust, loader)
+                         for side, loader in loaders.items()}, args.rounds)
         width, height = shape[2]
         yield dict(
             what=f'loading {shape[0]}x{height}x{width}', unit='samples/s',
-            value={side: statistics.median(r) for side, r in rates.items()},
-            better='higher')
+            value={side: 1e3 * args.images / time['median']
+                   for side, time in ms.items()}, better='higher')
         for key in ('data_samples', 'inputs'):
             yield dict(
                 what=f'{key} of a batch of {args.batch} between processes',
@@ -110,6 +112,11 @@ def training(args, data_root):
     from mmengine.dataset import pseudo_collate
     from mmengine.optim import OptimWrapper
     from mmpose.registry import DATASETS, MODELS
+    from mmpose_dark.evaluation import take_turns
+
+    def step(model, batch, wrapper):
+        losses = model.train_step(batch, wrapper)
+        losses['loss'].item()  # waits for a device
 
     steps = {}
     for side in (STOCK, OURS):
@@ -129,29 +136,13 @@ def training(args, data_root):
         batch = pseudo_collate(
             [dataset[i % len(dataset)] for i in range(args.batch)])
         wrapper = OptimWrapper(torch.optim.Adam(model.parameters(), 1e-4))
-        steps[side] = (model.train_step, batch, wrapper)
+        steps[side] = partial(step, model, batch, wrapper)
 
-    times = {side: [] for side in steps}
-    for turn in range(args.steps + 1):
-        for side, (step, batch, wrapper) in steps.items():
-            start = time.perf_counter()
-            losses = step(batch, wrapper)
-            losses['loss'].item()  # waits for a device
-            if turn:  # the first one warms up
-                times[side].append(1e3 * (time.perf_counter() - start))
+    ms = take_turns(steps, args.steps)
     yield dict(
         what=f'training step, demo config, batch of {args.batch}', unit='ms',
-        value={side: statistics.median(t) for side, t in times.items()},
+        value={side: time['median'] for side, time in ms.items()},
         better='lower')
-
-
-def markdown(rows):
-    lines = [f'| | {STOCK} | {OURS} | ratio |', '|---|--:|--:|--:|']
-    for row in rows:
-        stock, ours = row['value'][STOCK], row['value'][OURS]
-        lines.append(f'| {row["what"]} ({row["unit"]}) | {stock:,.1f} | '
-                     f'{ours:,.1f} | {row["ratio"]:.3g}x |')
-    return '\n'.join(lines)
 
 
 def main():
@@ -172,24 +163,23 @@ def main():
     if args.quick:
         args.batch, args.images, args.rounds, args.steps = 16, 64, 1, 2
 
-    # First of all, see mmpose_dark/_compat.py: before mmpose.models.
-    from mmpose_dark import DarkHeatmapHead, GenerateDarkTarget  # noqa: F401
     from mmengine.registry import init_default_scope
-    from mmpose.utils import register_all_modules
+    from mmpose_dark.evaluation import environment
     from mmpose_dark.synthetic import make_figures
-    register_all_modules()
     init_default_scope('mmpose')
-
     with tempfile.TemporaryDirectory() as folder:
         make_figures(folder, args.images)
         rows = [*loading(args, folder), *training(args, folder)]
     for row in rows:
         row['ratio'] = row['value'][OURS] / row['value'][STOCK]
-    table = markdown(rows)
     args.out.write_text(json.dumps(
-        dict(arguments={key: str(v) for key, v in vars(args).items()},
+        dict(environment=environment(),
+             arguments={key: str(v) for key, v in vars(args).items()},
              rows=rows), indent=1))
-    print(table)
+    print(markdown_table(['', STOCK, OURS, 'ratio'], [
+        [f'{row["what"]} ({row["unit"]})', f'{row["value"][STOCK]:,.1f}',
+         f'{row["value"][OURS]:,.1f}', f'{row["ratio"]:.3g}x']
+        for row in rows]))
 
 
 if __name__ == '__main__':

@@ -1,18 +1,18 @@
 """What ending in keypoints costs or saves an exported network, on the CPU.
 
 Two ONNX files of one model, run by ONNX Runtime on the same crops: one ends in
-keypoints, as tools/export_onnx.py writes it; one ends in heatmaps, which the
-stock codec MSRAHeatmap(unbiased=True) of MMPose decodes, the official
-algorithm. Both take turns in one process, so that whatever else the machine
-does hits both alike; medians over the rounds and their ratio. Decoding alone
-is timed too: the exported DarkDecoder against the codec, on the same heatmaps.
+keypoints, as tools/deployment/export_onnx.py writes it; one ends in heatmaps,
+which the stock codec MSRAHeatmap(unbiased=True) of MMPose decodes, the
+official algorithm. Both take turns in one process, so that whatever else the
+machine does hits both alike; medians over the rounds and their ratio. Decoding
+alone is timed too: the exported DarkDecoder against the codec, on the same
+heatmaps.
 """
 import argparse
 import json
 import os
-import statistics
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 # The stock codec's products are too small for threads; OpenBLAS's would go on
@@ -20,9 +20,11 @@ from pathlib import Path
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
+from mmpose_dark._markdown import markdown_table
+from mmpose_dark._tools import track
 
 COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
-FIGURES = (Path(__file__).resolve().parents[1] /
+FIGURES = (Path(__file__).resolve().parents[2] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')
 #: with random weights: the time does not depend on them
 CONFIGS = (str(FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'),
@@ -54,8 +56,7 @@ def contestants(config, folder, threads):
     from mmpose.apis import init_model
     from mmpose.codecs import MSRAHeatmap
     from mmpose_dark.config import load_config
-    from mmpose_dark.deploy import PoseNetwork
-    from mmpose_dark.export import export_onnx
+    from mmpose_dark.deploy import PoseNetwork, export_onnx
     torch.manual_seed(0)
     network = PoseNetwork(init_model(load_config(config), device='cpu'))
     codec = network.decoder.codec
@@ -64,12 +65,12 @@ def contestants(config, folder, threads):
 
     class Heatmaps(torch.nn.Module):
 
-        def forward(self, inputs):
-            return network.model._forward(inputs)
-
         def __init__(self):
             super().__init__()
             self.model = network.model
+
+        def forward(self, inputs):
+            return self.model._forward(inputs)
 
     with torch.no_grad():
         export_onnx(network, folder / 'keypoints.onnx')
@@ -98,18 +99,17 @@ def contestants(config, folder, threads):
             'exported': lambda m: decoder.run(None, {'inputs': m})}}
 
 
-def peaks(rng, batch, codec):
+def predicted(rng, batch, codec):
     """Heatmaps as a trained network predicts them: a Gaussian and noise."""
-    from mmpose_dark.functional import encode_heatmaps
-    size = codec.heatmap_size
-    points = rng.uniform(2, np.array(size) - 3, (batch, 17, 2))
-    maps = encode_heatmaps(points, size, codec.sigma)
-    maps = maps + 0.02 * rng.standard_normal(maps.shape)
-    return maps.astype(np.float32)
+    from mmpose_dark.evaluation import peaks
+    points = peaks.uniform(rng, 17 * batch, codec.heatmap_size, 2)
+    maps = peaks.draw_peaks(rng, points, codec.heatmap_size, codec.sigma, .02)
+    return maps.reshape(batch, 17, *maps.shape[1:])
 
 
 def measure(config, args):
     """Rows of medians in ms, one for each batch size and part."""
+    from mmpose_dark.evaluation import take_turns
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         codec, parts = contestants(config, Path(folder), args.threads)
@@ -117,17 +117,12 @@ def measure(config, args):
         for batch in args.batch:
             crops = rng.standard_normal((batch, 3, height, width))
             inputs = dict(network=crops.astype(np.float32),
-                          decoding=peaks(rng, batch, codec))
+                          decoding=predicted(rng, batch, codec))
             for part, sides in parts.items():
-                times = {name: [] for name in sides}
-                for turn in range(args.rounds + 1):
-                    for name, side in sides.items():
-                        start = time.perf_counter()
-                        side(inputs[part])
-                        if turn:  # the first one warms up
-                            times[name].append(
-                                1e3 * (time.perf_counter() - start))
-                ms = {name: statistics.median(t) for name, t in times.items()}
+                times = take_turns({name: partial(side, inputs[part])
+                                    for name, side in sides.items()},
+                                   args.rounds)
+                ms = {name: time['median'] for name, time in times.items()}
                 yield dict(config=Path(config).stem, part=part, batch=batch,
                            ms=ms, ratio=ms['stock'] / ms['exported'])
 
@@ -141,24 +136,24 @@ def main():
     parser.add_argument('--rounds', type=int, default=15)
     parser.add_argument('--threads', type=int, default=2,
                         help='of ONNX Runtime')
-    parser.add_argument('--out', type=Path, default='benchmark_onnx.json')
+    parser.add_argument('--out', type=Path, default='benchmark_exported.json')
     args = parser.parse_args()
 
-    # First of all, see mmpose_dark/_compat.py: before mmpose.apis.
     import cv2
-    from mmpose_dark import DarkDecoder  # noqa: F401
+    from mmpose_dark.evaluation import environment
     cv2.setNumThreads(1)  # faster on maps as small as these
-    rows = []
-    print('| config | | batch | heatmaps + stock codec, ms | ends in '
-          'keypoints, ms | ratio |\n|---|---|--:|--:|--:|--:|')
-    for config in args.configs:
-        for row in measure(config, args):
-            rows.append(row)
-            print(f'| {row["config"]} | {row["part"]} | {row["batch"]} | '
-                  f'{row["ms"]["stock"]:.2f} | {row["ms"]["exported"]:.2f} | '
-                  f'{row["ratio"]:.2f}x |', flush=True)
+    rows = [row for config in args.configs
+            for row in track(measure(config, args), Path(config).stem,
+                             total=2 * len(args.batch))]
+    print(markdown_table(
+        ['config', '', 'batch', 'heatmaps + stock codec, ms',
+         'ends in keypoints, ms', 'ratio'],
+        [[row['config'], row['part'], row['batch'],
+          f'{row["ms"]["stock"]:.2f}', f'{row["ms"]["exported"]:.2f}',
+          f'{row["ratio"]:.2f}x'] for row in rows], text_columns=2))
     args.out.write_text(json.dumps(
-        dict(arguments={key: str(v) for key, v in vars(args).items()},
+        dict(environment=environment(),
+             arguments={key: str(v) for key, v in vars(args).items()},
              rows=rows), indent=1))
 
 

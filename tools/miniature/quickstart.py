@@ -6,7 +6,7 @@ trained with the stock biased and with unbiased targets, are each read by the
 stock codec and by DARK; the last row has the head swapped as well, which
 merges the flip test exactly. Prints the results side by side and draws what
 both codecs read from the first network against the truth. The networks are
-shipped beside the configs; tools/reproduce.py trained them.
+shipped beside the configs; reproduce.py trained them.
 """
 import argparse
 import contextlib
@@ -17,11 +17,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
-from tqdm import tqdm
+from mmpose_dark._markdown import markdown_table
+from mmpose_dark._tools import Progress, track
 
-CONFIGS = (Path(__file__).resolve().parents[1] /
+CONFIGS = (Path(__file__).resolve().parents[2] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')
 STOCK = 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'
 DARK = 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
@@ -49,41 +48,32 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
     """
     from mmengine.config import Config
     from mmengine.hooks import Hook
-    from mmengine.runner import Runner
-    from test_runner import only_test
-
-    class Progress(Hook):
-
-        def before_test_epoch(self, runner):
-            self.bar = tqdm(total=len(runner.test_dataloader), desc=label,
-                            unit='batch')
-
-        def after_test_iter(self, *args, **kwargs):
-            self.bar.update()
-
-        def after_test_epoch(self, *args, **kwargs):
-            self.bar.close()
+    from mmpose_dark.evaluation import build_test_runner
 
     dump = work_dir / 'predictions.pkl'
-    cfg = only_test(Config.fromfile(config))
-    root = str(data_root)
+    cfg = Config.fromfile(config)
     cfg.merge_from_dict({
-        'work_dir': str(work_dir),
-        'load_from': str(checkpoint),
-        'log_level': 'WARNING',
         'experiment_name': label,
-        'test_dataloader.dataset.data_root': root,
-        'test_evaluator.ann_file': f'{root}/val/person_keypoints.json',
+        'test_dataloader.dataset.data_root': str(data_root),
+        'test_evaluator.ann_file':
+            str(data_root / 'val/person_keypoints.json'),
         **options,
     })
     cfg.test_evaluator = [
         cfg.test_evaluator,
         dict(type='DumpResults', out_file_path=str(dump))
     ]
-    # The evaluation prints a page that the table at the end sums up.
-    with contextlib.redirect_stdout(io.StringIO()):
-        runner = Runner.from_cfg(cfg)
-        runner.register_hook(Progress())
+    # Data sets and the evaluation print what the table at the end sums up.
+    with contextlib.redirect_stdout(io.StringIO()), Progress() as progress:
+        runner = build_test_runner(cfg, checkpoint, work_dir)
+        task = progress.add_task(label, total=len(runner.test_dataloader))
+
+        class Advance(Hook):
+
+            def after_test_iter(self, *args, **kwargs):
+                progress.advance(task)
+
+        runner.register_hook(Advance())
         metrics = runner.test()
     return metrics, pickle.loads(dump.read_bytes())
 
@@ -102,45 +92,39 @@ def errors(predictions):
 def draw(results, path, num=5):
     """Crops with truth and predictions, and one joint of each close up."""
     import cv2
-    import matplotlib
-    matplotlib.use('Agg')
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
+    from mmpose_dark.visualization.plots import TRUTH, show_part
 
     first = next(iter(results.values()))
     whole = [i for i, sample in enumerate(first)
              if sample['raw_ann_info']['num_keypoints'] == 17]
     chosen = whole[::max(1, len(whole) // num)][:num]
-    fig, axes = plt.subplots(2, num, figsize=(2.2 * num, 5), squeeze=False)
+    fig = Figure(figsize=(2.2 * num, 5))
+    axes = fig.subplots(2, num, squeeze=False)
     for column, i in enumerate(chosen):
         sample = first[i]
-        image = cv2.imread(sample['img_path'])[..., ::-1]
+        image = cv2.imread(sample['img_path'])
         truth = np.array(sample['raw_ann_info']['keypoints']).reshape(-1, 3)
         x, y, w, h = sample['raw_ann_info']['bbox']
         off = np.linalg.norm(
             sample['pred_instances']['keypoints'][0] - truth[:, :2], axis=1)
         joint = truth[np.argsort(off)[len(off) // 2], :2]
-        radius = 0.05 * max(w, h) + 2
-        views = [(x + w / 2, y + h / 2, 0.6 * w, 0.6 * h),
-                 (*joint, radius, radius)]
-        for row, (cx, cy, rx, ry) in enumerate(views):
-            axis = axes[row, column]
-            axis.imshow(image, interpolation='nearest')
-            size = (4, 12)[row]
-            axis.plot(truth[:, 0], truth[:, 1], '+', color='lime', ms=size,
-                      mew=1.5, label='truth')
+        close = 0.05 * max(w, h) + 2
+        for axis, centre, radius, size in (
+                (axes[0, column], (x + w / 2, y + h / 2), (.6 * w, .6 * h), 4),
+                (axes[1, column], joint, (close, close), 12)):
+            show_part(axis, image, centre, radius)
+            axis.plot(*truth[:, :2].T, '+', color=TRUTH, ms=size, mew=1.5,
+                      label='truth')
             for name, predictions in results.items():
                 points = predictions[i]['pred_instances']['keypoints'][0]
-                axis.plot(points[:, 0], points[:, 1], 'x',
-                          color=RUNS[name][-1], ms=size, mew=1.2,
-                          label=name[1])
-            axis.set(xlim=(cx - rx, cx + rx), ylim=(cy + ry, cy - ry),
-                     xticks=[], yticks=[])
+                axis.plot(*points.T, 'x', color=RUNS[name][-1], ms=size,
+                          mew=1.2, label=name[1])
     fig.suptitle('Same network, same heatmaps; below, one joint close up')
     fig.tight_layout(rect=(0, 0.05, 1, 1))
     fig.legend(*axes[0, 0].get_legend_handles_labels(), ncol=3,
                loc='lower center', fontsize=9)
     fig.savefig(path, dpi=130)
-    plt.close(fig)
 
 
 def main():
@@ -152,45 +136,37 @@ def main():
     parser.add_argument('--images', type=int, default=500,
                         help='number of synthetic test images')
     args = parser.parse_args()
-    console = Console(width=88)
 
-    console.print('Loading MMPose ...')
-    # First of all, see mmpose_dark/_compat.py: before mmpose.models.
-    from mmpose_dark import DarkHeatmap  # noqa: F401
-    from mmpose.utils import register_all_modules
-    from mmpose_dark.synthetic import make_figures
-    register_all_modules()
+    print('Loading MMPose ...')
     logging.captureWarnings(True)
+    from mmpose_dark.synthetic import make_figures
 
     data_root = args.out / f'figures-{args.images}'
     if not (data_root / 'val/person_keypoints.json').is_file():
         # Seed 1: the networks were trained on seed 0.
         make_figures(data_root / 'val', args.images, seed=1, progress=partial(
-            tqdm, desc='making figures', unit='image'))
+            track, description='making figures'))
 
-    table = Table(title=f'{args.images} synthetic figures, 128x96 input, flip '
-                  'test; errors in input px')
-    for head in ('targets', 'codec'):
-        table.add_column(head)
-    for head in ('AP', 'AP75', 'AR', 'median error', 'mean error'):
-        table.add_column(head, justify='right')
-    pictured = {}
+    rows, pictured = [], {}
     for name, (config, network, options, colour) in RUNS.items():
         metrics, predictions = run_test(
             CONFIGS / config, options, CONFIGS / network, data_root, args.out,
             ', '.join(name))
         error = errors(predictions)
-        table.add_row(
-            *name,
-            *(f'{100 * metrics[f"coco/{key}"]:.1f}'
-              for key in ('AP', 'AP .75', 'AR')),
-            f'{np.median(error):.2f}', f'{error.mean():.2f}')
+        rows.append([
+            *name, *(f'{100 * metrics[f"coco/{key}"]:.1f}'
+                     for key in ('AP', 'AP .75', 'AR')),
+            f'{np.median(error):.2f}', f'{error.mean():.2f}'])
         if colour:
             pictured[name] = predictions
-    console.print(table)
+    print(f'\n{args.images} synthetic figures, 128x96 input, flip test; '
+          'errors in input px\n')
+    print(markdown_table(
+        ['targets', 'codec', 'AP', 'AP75', 'AR', 'median error',
+         'mean error'], rows, text_columns=2))
     picture = args.out / 'quickstart.png'
     draw(pictured, picture)
-    console.print(f'Picture: {picture}')
+    print(f'\nPicture: {picture}')
 
 
 if __name__ == '__main__':

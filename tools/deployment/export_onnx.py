@@ -3,12 +3,14 @@
 From normalised crops (batch, 3, h, w) to `keypoints` (batch, K, 2) in input
 pixels, `scores` (batch, K) and, with --covariance, `covariances`
 (batch, K, 2, 2). A config of a stock codec is decoded by DARK. What the crop
-and its normalisation are is in the file's metadata; mmpose_dark.runtime runs
-it with numpy, OpenCV and onnxruntime alone.
+and its normalisation are is in the file's metadata;
+mmpose_dark.deploy.runtime runs it with numpy, OpenCV and onnxruntime alone.
 """
 import argparse
 from collections import Counter
 from pathlib import Path
+
+import mmpose_dark  # noqa: F401  before any part of MMPose
 
 
 def main():
@@ -32,18 +34,15 @@ def main():
         'stay float32')
     args = parser.parse_args()
 
-    # First of all, see mmpose_dark/_compat.py: before mmpose.apis.
-    from mmpose_dark import DarkHeatmap
     from mmpose.apis import init_model
+    from mmpose_dark.codecs import DarkHeatmap
     from mmpose_dark.config import load_config
-    from mmpose_dark.deploy import PoseNetwork
-    from mmpose_dark.export import export_onnx
-
-    model = init_model(load_config(args.config), args.checkpoint, 'cpu')
+    from mmpose_dark.deploy import PoseNetwork, export_onnx
     try:
+        model = init_model(load_config(args.config), args.checkpoint, 'cpu')
         network = PoseNetwork(model, args.flip_test, args.covariance,
                               args.fp16)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
     codec = type(model.head.decoder)
     if not issubclass(codec, DarkHeatmap):

@@ -1,4 +1,4 @@
-"""Evaluate a file of tools/export_onnx.py as tools/test.py does a checkpoint.
+"""Evaluate a file of export_onnx.py as tools/test.py does a checkpoint.
 
 Runs MMPose's own test loop on the config's test set, with its pipeline and its
 evaluator; only the prediction of a batch is the ONNX file's, by ONNX Runtime
@@ -14,14 +14,8 @@ import io
 import tempfile
 
 import numpy as np
-from mmpose_dark import DarkHeatmap, apply_dark
-from mmengine.config import DictAction
-from mmengine.structures import InstanceData
-from mmpose_dark.config import load_config
-from mmpose_dark.runtime import PoseRuntime
-from rich.console import Console
-from rich.table import Table
-from test_runner import build_runner
+from mmpose_dark._markdown import markdown_table
+from mmpose_dark._tools import KeyValues
 
 EXPORTED = 'exported'
 #: keypoints less sure than that may lie on one of several faint maxima
@@ -47,6 +41,7 @@ def openvino_infer(path):
 
 def predictor(infer, model):
     """``predict`` of the model with the network of an exported file."""
+    from mmengine.structures import InstanceData
 
     def predict(inputs, data_samples):
         keypoints, scores = infer(inputs.cpu().numpy())[:2]
@@ -83,6 +78,22 @@ def evaluate(runner, predict):
     return metrics, points
 
 
+def differences(want, got):
+    """How far the keypoints of two :func:`evaluate` lie apart, in words."""
+    got = np.array([got[person] for person in want])
+    want = np.array(list(want.values()))
+    apart = np.linalg.norm(got[..., :2] - want[..., :2], axis=-1)
+    score = want[..., 2]
+    far = apart > FAR
+    text = (f'Keypoints differ by {np.median(apart):.6f} input px in the '
+            f'median, {apart.max():.5f} at most, '
+            f'{apart[score > SURE].max(initial=0):.5f} where the score is '
+            f'above {SURE}; {far.sum()} of {far.size} by more than {FAR}')
+    if far.any():
+        text += f', whose scores are {score[far].max():.2f} at most'
+    return f'{text}.'
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -95,20 +106,31 @@ def main():
     parser.add_argument('--openvino', action='store_true',
                         help='run the file by OpenVINO')
     parser.add_argument(
-        '--cfg-options', nargs='+', action=DictAction, default={},
+        '--cfg-options', nargs='+', action=KeyValues, default={},
         metavar='KEY=VALUE', help='settings of the config to override, such '
         'as test_dataloader.dataset.data_root=data/coco')
     args = parser.parse_args()
 
-    pose = PoseRuntime(args.onnx)
+    from mmpose_dark.codecs import DarkHeatmap
+    from mmpose_dark.config import load_config
+    from mmpose_dark.deploy.runtime import PoseRuntime
+    from mmpose_dark.evaluation import build_test_runner
+    from mmpose_dark.model import apply_dark
+    try:
+        cfg = load_config(args.config)
+        pose = PoseRuntime(args.onnx)
+    except Exception as error:  # of onnxruntime: it has many kinds
+        parser.error(str(error))
     flip_test = pose.metadata['flip_test']
-    cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options)
     cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {},
                               flip_test=flip_test)
     columns = {}
     with tempfile.TemporaryDirectory() as work_dir:
-        runner = build_runner(cfg, args.checkpoint, work_dir)
+        try:
+            runner = build_test_runner(cfg, args.checkpoint, work_dir)
+        except OSError as error:
+            parser.error(str(error))
         model = runner.model
         own = model.predict
         if args.checkpoint:
@@ -120,28 +142,14 @@ def main():
         infer = openvino_infer(args.onnx) if args.openvino else pose.infer
         columns[EXPORTED] = evaluate(runner, predictor(infer, model))
 
-    table = Table(title=f'{len(columns[EXPORTED][1])} persons, '
-                  f'{"with" if flip_test else "without"} flip test')
-    table.add_column('metric')
-    for name in columns:
-        table.add_column(name, justify='right')
-    for key in columns[EXPORTED][0]:
-        table.add_row(key, *(f'{metrics[key]:.4f}'
-                             for metrics, _ in columns.values()))
-    Console(width=88).print(table)
+    metrics = [found for found, _ in columns.values()]
+    table = markdown_table(['metric', *columns], [
+        [key, *(f'{found[key]:.4f}' for found in metrics)]
+        for key in metrics[0]])
+    print(f'{len(columns[EXPORTED][1])} persons, '
+          f'{"with" if flip_test else "without"} flip test\n\n{table}')
     if args.checkpoint:
-        (_, want), (_, got) = list(columns.values())[-2:]
-        got = np.array([got[person] for person in want])
-        want = np.array(list(want.values()))
-        apart = np.linalg.norm(got[..., :2] - want[..., :2], axis=-1)
-        score = want[..., 2]
-        far = apart > FAR
-        print(f'Keypoints differ by {np.median(apart):.6f} input px in the '
-              f'median, {apart.max():.5f} at most, '
-              f'{apart[score > SURE].max(initial=0):.5f} where the score is '
-              f'above {SURE}; {far.sum()} of {far.size} by more than {FAR}' +
-              (f', whose scores are {score[far].max():.2f} at most.'
-               if far.any() else '.'))
+        print(f'\n{differences(*(p for _, p in list(columns.values())[-2:]))}')
 
 
 if __name__ == '__main__':

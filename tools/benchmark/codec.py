@@ -1,120 +1,90 @@
 """Accuracy, speed and memory of the decoders, beside MMPose's own.
 
 Every contender is a codec entry as a config has it, built by MMPose's registry
-and measured in one process on the same seeded maps. ``MMPose DARK`` is
-``MSRAHeatmap(unbiased=True)`` with the blur kernel that the official code
-pairs with each sigma; its ``refine_keypoints_dark`` *is* the official
-algorithm (ilovepose/DarkPose), so it stands for both.
+and measured in one process on the same seeded maps.
 
-- Accuracy: see benchmark_accuracy.py.
+- Accuracy and contenders: see mmpose_dark.evaluation.peaks.
 - Speed: contenders take turns, round by round, so that whatever else the
   machine does hits all alike; median and quartiles over the rounds.
 - Memory: the most that decoding allocates on top of the heatmaps, results
   included. What OpenCV allocates inside MMPose's decoders is not seen.
 
-Writes benchmark.json; benchmark_report.py makes tables and pictures of it.
+Writes benchmark.json, of which report.py makes tables and pictures.
 """
 import argparse
 import json
-import os
-import platform
+import math
+import subprocess
 import sys
-import time
 import tracemalloc
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from benchmark_accuracy import (
-    KERNELS,
-    SEED,
-    SMALL_NOISE,
-    accuracy,
-    border,
-    build,
-    draw_maps,
-    finite,
-    robustness,
-    uniform,
-)
-from benchmark_report import write_report
-from tqdm import tqdm
+from mmpose_dark._tools import track
 
 #: contenders of the speed tables; 'one pass' is np.argmax or torch.max
 FAST, STOCK, PASS = ('DARK', 'DARK raw peak'), 'MMPose DARK', 'one pass'
+SMALL_NOISE = .02
+SEED = 20231123
+
+
+def finite(row):
+    """JSON has no NaN."""
+    if isinstance(row, dict):
+        return {key: finite(value) for key, value in row.items()}
+    return None if isinstance(row, float) and not math.isfinite(row) else row
 
 
 def speed_maps(shape, sigma, noise):
     """Gaussians at uniform positions plus noise, (B, K, H, W) float32."""
+    from mmpose_dark.evaluation import peaks
     rng = np.random.default_rng([SEED, *shape])
     size = shape[:1:-1]
-    points = uniform(rng, shape[0] * shape[1], size)
-    return draw_maps(points, size, sigma, rng, noise).reshape(shape)
+    points = peaks.uniform(rng, shape[0] * shape[1], size)
+    return peaks.draw_peaks(rng, points, size, sigma, noise).reshape(shape)
 
 
-def take_turns(contenders, rounds, turn_s, sync=lambda: None):
-    """Time callables in turns: name -> median and quartiles, ms a call."""
+def decoder(name, codec):
+    """Ours take a batch; MMPose's head decodes a sample at a time."""
+    if name in FAST:
+        return codec.batch_decode
 
-    def turn(function, calls):
-        sync()
-        start = time.perf_counter()
-        for _ in range(calls):
-            function()
-        sync()
-        return (time.perf_counter() - start) / calls
+    def one_by_one(maps):
+        maps = maps if isinstance(maps, np.ndarray) else maps.cpu().numpy()
+        return [codec.decode(sample) for sample in maps]
 
-    # The warm-up also tells how many calls make a turn long enough to time.
-    for function in contenders.values():
-        turn(function, 2)
-    calls = {name: max(1, round(turn_s / turn(function, 1)))
-             for name, function in contenders.items()}
-    taken = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, function in contenders.items():
-            taken[name].append(1e3 * turn(function, calls[name]))
-    return {name: dict(zip(('q1', 'median', 'q3'), (
-        float(v) for v in np.percentile(ms, (25, 50, 75)))))
-        for name, ms in taken.items()}
-
-
-def one_by_one(codec, maps):
-    """MMPose's head: to the host, then a sample at a time."""
-    maps = maps if isinstance(maps, np.ndarray) else maps.cpu().numpy()
-    return [codec.decode(sample) for sample in maps]
+    return one_by_one
 
 
 def timed(maps, contenders, kind, sigma, noise, args):
     """One row of the speed table, ratios beside the times."""
+    from mmpose_dark.evaluation import take_turns
     ms = take_turns(contenders, args.rounds, args.turn, args.sync)
     median = {name: t['median'] for name, t in ms.items()}
     row = dict(shape=list(maps.shape), sigma=sigma, noise=noise, input=kind,
-               ms=ms)
-    for key, base, flip in (('times_faster', STOCK, False),
-                            ('passes', PASS, True)):
-        if base in median:
-            row[key] = {
-                name: t / median[base] if flip else median[base] / t
-                for name, t in median.items() if name != base}
+               ms=ms, passes={name: t / median[PASS] for name, t in
+                              median.items() if name != PASS})
+    if STOCK in median:
+        row['times_faster'] = {name: median[STOCK] / t for name, t in
+                               median.items() if name != STOCK}
     return row
 
 
 def decoding(args):
     """Rows on the host, from numpy arrays and from torch tensors."""
     import torch
+    from mmpose_dark.evaluation.peaks import contenders as build
     for shape, sigma, noise in args.shapes + args.between:
         maps = speed_maps(shape, sigma, noise)
-        codecs = {name: build(name, shape[:1:-1], sigma)
-                  for name in (*FAST, STOCK, 'MMPose UDP')}
-        for kind in ('numpy', 'torch cpu'):
-            if kind != 'numpy' and (shape, sigma, noise) in args.between:
-                continue  # only for the picture
-            given = maps if kind == 'numpy' else torch.from_numpy(maps)
-            contenders = {
-                name: partial(codec.batch_decode if name in FAST else
-                              partial(one_by_one, codec), given)
-                for name, codec in codecs.items()}
-            flat = maps.reshape(-1, maps[0, 0].size)
+        codecs = build(shape[:1:-1], sigma, (*FAST, STOCK, 'MMPose UDP'))
+        flat = maps.reshape(-1, maps[0, 0].size)
+        kinds = {'numpy': maps, 'torch cpu': torch.from_numpy(maps)}
+        if (shape, sigma, noise) in args.between:
+            del kinds['torch cpu']  # only for the picture
+        for kind, given in kinds.items():
+            contenders = {name: partial(decoder(name, codec), given)
+                          for name, codec in codecs.items()}
             contenders[PASS] = partial(flat.argmax, 1)
             yield timed(maps, contenders, kind, sigma, noise, args)
 
@@ -122,27 +92,25 @@ def decoding(args):
 def decoding_on_cuda(args):
     """Rows on the GPU; the pass is ``torch.max`` over the same tensor."""
     import torch
+    from mmpose_dark.evaluation.peaks import contenders as build
     from mmpose_dark.functional import decode_heatmaps
     for shape, sigma, noise in args.shapes + args.between:
         maps = torch.from_numpy(speed_maps(shape, sigma, noise)).cuda()
-        codecs = {name: build(name, shape[:1:-1], sigma)
-                  for name in (*FAST, STOCK)}
+        names = FAST
+        if shape[0] <= 64:  # seconds a call beyond
+            names = *FAST, STOCK
+        host = {name: decoder(name, codec) for name, codec in
+                build(shape[:1:-1], sigma, names).items()}
         device = {'DARK': partial(decode_heatmaps, sigma=sigma),
                   'DARK raw peak': partial(
                       decode_heatmaps, sigma=sigma, peak='raw')}
         half = maps.half()
-        kinds = {
-            'cuda, result to the host': (maps, {
-                name: codecs[name].batch_decode for name in FAST}),
-            'cuda': (maps, device),
-            'cuda, channels_last': (
-                maps.to(memory_format=torch.channels_last), device),
-            'cuda, float16 under autocast': (half, device),
-        }
-        if shape[0] <= 64:  # seconds a call beyond
-            kinds['cuda, result to the host'][1][STOCK] = partial(
-                one_by_one, codecs[STOCK])
-        for kind, (given, functions) in kinds.items():
+        for kind, given, functions in (
+                ('cuda, result to the host', maps, host),
+                ('cuda', maps, device),
+                ('cuda, channels_last',
+                 maps.to(memory_format=torch.channels_last), device),
+                ('cuda, float16 under autocast', half, device)):
             contenders = {name: partial(function, given)
                           for name, function in functions.items()}
             contenders[PASS] = partial(torch.max, given.flatten(2), -1)
@@ -152,13 +120,15 @@ def decoding_on_cuda(args):
 
 def encoding(args):
     """One sample at a time, as the data pipeline does."""
+    from mmpose_dark.evaluation import peaks, take_turns
     for shape, sigma in (((17, 64, 48), 2), ((133, 96, 72), 3)):
         size = shape[:0:-1]
         rng = np.random.default_rng([SEED, *shape])
-        points = 4 * uniform(rng, shape[0], size)[None]
-        contenders = {name: partial(build(name, size, sigma, 4).encode, points)
-                      for name in ('DARK', STOCK)}
-        ms = take_turns(contenders, args.rounds, args.turn)
+        points = 4 * peaks.uniform(rng, shape[0], size)[None]
+        codecs = peaks.contenders(size, sigma, ('DARK', STOCK), stride=4)
+        ms = take_turns({name: partial(codec.encode, points)
+                         for name, codec in codecs.items()},
+                        args.rounds, args.turn)
         yield dict(shape=list(shape), sigma=sigma, ms=ms, times_faster=dict(
             DARK=ms[STOCK]['median'] / ms['DARK']['median']))
 
@@ -166,15 +136,15 @@ def encoding(args):
 def memory(args):
     """Peak extra memory of decoding as a multiple of the heatmaps."""
     import torch
+    from mmpose_dark.evaluation.peaks import contenders as build
     cuda = args.device == 'cuda'
     for shape, sigma, noise in args.shapes:
         maps = speed_maps(shape, sigma, noise)
         given = torch.from_numpy(maps).cuda() if cuda else maps
         extra = {}
-        for name in FAST if cuda else (*FAST, STOCK):
-            codec = build(name, shape[:1:-1], sigma)
-            decode = partial(codec.batch_decode if name in FAST else partial(
-                one_by_one, codec), given)
+        names = FAST if cuda else (*FAST, STOCK)
+        for name, codec in build(shape[:1:-1], sigma, names).items():
+            decode = partial(decoder(name, codec), given)
             decode()
             if cuda:
                 torch.cuda.reset_peak_memory_stats()
@@ -190,7 +160,7 @@ def memory(args):
         yield dict(shape=list(shape), input=args.device, extra=extra)
 
 
-def device_checks(args):
+def checks(args):
     """Largest difference to numpy's result, px, of every way to call it.
 
     float16 maps are compared with what numpy makes of the same values. On a
@@ -205,7 +175,7 @@ def device_checks(args):
 
         def off(found, given=host, decode=decode):
             truth = decode(np.asarray(given, 'float32'))[0]
-            return finite(np.abs(found[0].cpu().numpy() - truth).max())
+            return float(np.abs(found[0].cpu().numpy() - truth).max())
 
         row = dict(peak=peak, float32=off(decode(maps)))
         with torch.autocast(args.device, dtype=torch.bfloat16):
@@ -213,7 +183,6 @@ def device_checks(args):
             row['float16'] = off(decode(maps.half()), host.astype('float16'))
         row['channels_last'] = off(
             decode(maps.to(memory_format=torch.channels_last)))
-        row['no_sync'] = row['cuda_graph'] = None
         if args.device == 'cuda':
             torch.cuda.set_sync_debug_mode('error')
             try:
@@ -242,33 +211,6 @@ def replayed(decode, maps):
     return found
 
 
-def environment(device):
-    import mmpose_dark
-    import cv2
-    import mmcv
-    import mmpose
-    import torch
-    cpu = platform.processor() or platform.machine()
-    info = Path('/proc/cpuinfo')
-    if info.is_file():
-        names = [line.split(':')[1].strip() for line in
-                 info.read_text().splitlines() if 'model name' in line]
-        cpu = names[0] if names else cpu
-    return dict(
-        device=torch.cuda.get_device_name() if device == 'cuda' else cpu,
-        cpu=cpu,
-        cpus=len(os.sched_getaffinity(0)) if hasattr(
-            os, 'sched_getaffinity') else os.cpu_count(),
-        load=os.getloadavg()[0] if hasattr(os, 'getloadavg') else None,
-        threads=dict(torch=torch.get_num_threads(), cv2=cv2.getNumThreads()),
-        date=datetime.now(timezone.utc).isoformat(timespec='seconds'),
-        versions=dict(
-            python=platform.python_version(), numpy=np.__version__,
-            cv2=cv2.__version__,
-            **{module.__name__: module.__version__
-               for module in (torch, mmcv, mmpose, mmpose_dark)}))
-
-
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n\n')[0],
@@ -287,12 +229,12 @@ def parse_args():
     args = parser.parse_args()
     batches, large = [1, 64, 2, 4, 8, 16, 32], 32
     args.turn = .02  # seconds
-    args.sync = int  # does nothing
+    args.sync = lambda: None
     if args.device == 'cuda':
         import torch
         if not torch.cuda.is_available():
-            sys.exit('benchmark_codec.py: --device cuda needs a CUDA device '
-                     'that torch can use, and there is none')
+            parser.error('--device cuda needs a CUDA device that torch can '
+                         'use, and there is none')
         args.sync = torch.cuda.synchronize
         batches = [1, 1024, 4, 16, 64, 256]
     if args.quick:
@@ -310,27 +252,29 @@ def parse_args():
 
 def main():
     args = parse_args()
-
-    def rows(generator, label):
-        return list(tqdm(generator, desc=f'{label:10}', unit='row'))
-
-    decode = decoding_on_cuda if args.device == 'cuda' else decoding
+    from mmpose_dark.conventions import OFFICIAL_KERNELS
+    from mmpose_dark.evaluation import environment, peaks
     result = dict(
         environment=environment(args.device),
         settings=dict(device=args.device, quick=args.quick, seed=SEED,
                       peaks=args.peaks, rounds=args.rounds,
-                      turn_s=args.turn, blur_kernel_size=KERNELS),
-        accuracy=rows(accuracy(args.peaks), 'accuracy'),
-        border=rows(border(args.peaks), 'border'),
-        robustness=rows(robustness(min(args.peaks, 1000)), 'robustness'),
-        decode=rows(decode(args), 'decoding'),
-        encode=rows(encoding(args), 'encoding'),
-        memory=rows(memory(args), 'memory'),
-        checks=rows(device_checks(args), 'checks'))
+                      turn_s=args.turn, blur_kernel_size=OFFICIAL_KERNELS))
+    on_cuda = args.device == 'cuda'
+    for name, rows in dict(
+            accuracy=peaks.accuracy(args.peaks),
+            border=peaks.border(args.peaks),
+            robustness=peaks.robustness(min(args.peaks, 1000)),
+            decode=decoding_on_cuda(args) if on_cuda else decoding(args),
+            encode=encoding(args), memory=memory(args),
+            checks=checks(args)).items():
+        result[name] = [finite(row) for row in
+                        track(rows, f'{name:10}', total=None)]
     args.out.mkdir(parents=True, exist_ok=True)
-    (args.out / 'benchmark.json').write_text(
-        json.dumps(result, indent=1, allow_nan=False) + '\n')
-    write_report(args.out, args.images or args.out)
+    path = args.out / 'benchmark.json'
+    path.write_text(json.dumps(result, indent=1, allow_nan=False) + '\n')
+    report = Path(__file__).with_name('report.py')
+    subprocess.run([sys.executable, report, args.out,
+                    args.images or args.out], check=True)
 
 
 if __name__ == '__main__':

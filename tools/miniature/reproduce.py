@@ -27,14 +27,43 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from tqdm import tqdm
+from mmpose_dark._tools import Progress, track
 
-ROOT = Path(__file__).resolve().parents[1]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BASE = (ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures' /
         'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
 #: input size (w, h) -> sigma: down with the size, as the paper's 1, 2, 3
 SIZES = {(96, 128): 1, (72, 96): .85, (48, 64): .7}
 MAIN = 'SimpleBaseline', (96, 128)
+
+
+def thin_hrnet(width):
+    channels = [width * 2**i for i in range(4)]
+    extra = dict(stage1=dict(
+        num_modules=1, num_branches=1, block='BOTTLENECK', num_blocks=(1, ),
+        num_channels=(16, )))
+    for n in (2, 3, 4):
+        extra[f'stage{n}'] = dict(
+            num_modules=1, num_branches=n, block='BASIC',
+            num_blocks=(1, ) * n, num_channels=tuple(channels[:n]))
+    return dict(type='HRNet', in_channels=3, extra=extra)
+
+
+#: name -> (backbone, head without loss and codec); a thin SimpleBaseline is
+#: that of BASE
+NETWORKS = {
+    'HRNet': (
+        thin_hrnet(16),
+        dict(type='mmpose_dark.DarkHeatmapHead', in_channels=16,
+             deconv_out_channels=None)),
+    'Hourglass': (
+        dict(type='ThinHourglass', downsample_times=3, num_stacks=1,
+             stage_channels=(32, 32, 48, 64), stage_blocks=(1, 1, 1, 1),
+             feat_channel=32),
+        dict(type='mmpose_dark.DarkCPMHead', in_channels=32, num_stages=1,
+             deconv_out_channels=None)),
+}
 
 
 @dataclass(frozen=True)
@@ -72,7 +101,6 @@ def config(run, args):
     """The config of a training: the stock one with few entries changed."""
     from mmengine.config import Config
     from mmpose_dark.alignment import entries
-    from reproduce_networks import NETWORKS
     w, h = run.size
     codec = dict(
         type='mmpose_dark.DarkHeatmap', input_size=run.size,
@@ -86,7 +114,9 @@ def config(run, args):
         cfg.model.head.type = 'mmpose_dark.DarkHeatmapHead'
     cfg.model.head.decoder = codec
     data = args.out / 'data'
-    cfg.custom_imports = dict(imports=['reproduce_networks'])
+    if run.network == 'Hourglass':
+        import thin_hourglass  # noqa: F401
+        cfg.custom_imports = dict(imports=['thin_hourglass'])
     for entry, name in entries(cfg._cfg_dict):
         if name == 'GenerateTarget':
             entry.update(type='mmpose_dark.GenerateDarkTarget', encoder=codec)
@@ -116,30 +146,26 @@ def config(run, args):
 
 def work(run, args):
     """Train, predict and score; called in a process of its own."""
-    import kept_heatmaps
     import torch
+    from mmpose_dark import evaluation
     if args.device == 'cpu':
         torch.set_num_threads(1)
-    from mmpose_dark import DarkHeatmap  # noqa: F401
-    from mmpose.utils import register_all_modules
-    register_all_modules()
-    from compare_decoders import compare
-    from test_runner import build_runner
     cfg = config(run, args)
     folder = Path(cfg.work_dir)
     weights = folder / 'weights.pth'
     if not weights.is_file():
         train(cfg, weights)
-    tester = build_runner(cfg, weights, folder)
-    kept = kept_heatmaps.predict(tester)
+    tester = evaluation.build_test_runner(cfg, weights, folder)
+    kept = evaluation.predict(tester)
     if run.seed == 0:
         kept.save(folder / 'heatmaps.npz')
-    rows = compare(kept, tester.test_evaluator.metrics[0],
-                   kept_heatmaps.MERGES)
+    rows = evaluation.compare(kept, tester.test_evaluator.metrics[0])
     for row in rows:
         del row['oks']
-    kept_heatmaps.dump(folder / 'scores.json', dict(
-        run=asdict(run), rows=rows))
+    # A name that tells what is finished: it is whole or it is not there.
+    part = folder / 'scores.part'
+    part.write_text(json.dumps(dict(run=asdict(run), rows=rows), indent=1))
+    part.replace(folder / 'scores.json')
 
 
 def train(cfg, weights):
@@ -166,56 +192,60 @@ def train_all(runs, args):
     def scores(run):
         return args.out / 'runs' / run.name / 'scores.json'
 
-    waiting = [run for run in runs if not scores(run).is_file()]
-    bar = tqdm(total=round(sum(run.cost for run in runs), 1),
-               initial=round(sum(r.cost for r in runs if r not in waiting), 1),
-               unit='training', desc='trainings',
-               bar_format='{l_bar}{bar}| {n:.1f}/{total:.1f} '
-               '[{elapsed} gone, {remaining} left] {postfix}')
+    def start(run):
+        folder = args.out / 'runs' / run.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / 'output.txt').open('a') as log:
+            return subprocess.Popen(
+                [sys.executable, __file__, '--work', run.name, *args.passed],
+                stdout=log, stderr=log, env=env)
+
     env = dict(os.environ)
     if args.device == 'cpu':
         env.update(OMP_NUM_THREADS='1', CUDA_VISIBLE_DEVICES='')
+    waiting = [run for run in runs if not scores(run).is_file()]
     running, failed = {}, []
-    try:
-        while waiting or running:
-            while waiting and len(running) < args.jobs:
-                run = waiting.pop(0)
-                folder = args.out / 'runs' / run.name
-                folder.mkdir(parents=True, exist_ok=True)
-                log = (folder / 'output.txt').open('a')
-                running[run] = subprocess.Popen(
-                    [sys.executable, __file__, '--work', run.name,
-                     *args.passed], stdout=log, stderr=log, env=env)
-            bar.set_postfix_str(', '.join(r.name for r in running))
-            time.sleep(.5)
-            for run, process in list(running.items()):
-                if process.poll() is None:
-                    continue
-                del running[run]
-                if process.returncode or not scores(run).is_file():
-                    failed.append(run.name)
-                bar.update(run.cost)
-    finally:
-        for process in running.values():
-            process.terminate()
+    with Progress() as progress:
+        task = progress.add_task(
+            'trainings', total=sum(run.cost for run in runs),
+            completed=sum(run.cost for run in runs if run not in waiting))
+        try:
+            while waiting or running:
+                while waiting and len(running) < args.jobs:
+                    run = waiting.pop(0)
+                    running[run] = start(run)
+                progress.update(task, description=', '.join(
+                    run.name for run in running))
+                time.sleep(.5)
+                for run, process in list(running.items()):
+                    if process.poll() is None:
+                        continue
+                    del running[run]
+                    if process.returncode or not scores(run).is_file():
+                        failed.append(run.name)
+                    progress.advance(task, run.cost)
+        finally:
+            for process in running.values():
+                process.terminate()
     return failed
 
 
-def settings(args):
-    """What the results of a folder have in common."""
-    return {key: getattr(args, key) for key in ('epochs', 'train', 'val')}
+def note_settings(args):
+    """Note in the folder what its results have in common.
 
-
-def check_settings(args):
-    """Note the settings in the folder; refuse one of other settings."""
+    Raises:
+        ValueError: It holds results of other settings.
+    """
+    settings = {key: getattr(args, key) for key in ('epochs', 'train', 'val')}
     path = args.out / 'settings.json'
     if path.is_file():
         found = json.loads(path.read_text())
-        if found != settings(args):
-            sys.exit(f'--out {args.out} holds results of {found}, not of '
-                     f'{settings(args)}: give another folder or remove it')
+        if found != settings:
+            raise ValueError(
+                f'--out {args.out} holds results of {found}, not of '
+                f'{settings}: give another folder or remove it')
     args.out.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(settings(args)))
+    path.write_text(json.dumps(settings))
 
 
 def make_data(args):
@@ -226,7 +256,7 @@ def make_data(args):
         folder = args.out / 'data' / split
         if not (folder / 'person_keypoints.json').is_file():
             make_figures(folder, number, seed, partial(
-                tqdm, desc=f'figures to {split}', unit='image'))
+                track, description=f'figures to {split}'))
 
 
 def main():
@@ -250,16 +280,17 @@ def main():
     if args.work:
         work(next(run for run in runs if run.name == args.work), args)
         return
-    check_settings(args)
+    try:
+        note_settings(args)
+    except ValueError as error:
+        parser.error(str(error))
     make_data(args)
     failed = train_all(runs, args)
-    from reproduce_figures import write_figures
-    from reproduce_report import write_report
-    print(write_report(args.out))
-    print('', 'Pictures:', *write_figures(args.out), sep='\n')
     for name in failed:
         print(f'failed: {name}, see {args.out / "runs" / name}/output.txt',
               file=sys.stderr)
+    for command in ('report.py', 'figures.py'):
+        subprocess.run([sys.executable, HERE / command, args.out])
     sys.exit(bool(failed))
 
 

@@ -1,7 +1,6 @@
 """Tables of what reproduce.py has measured, beside the paper's own figures.
 
-``python tools/reproduce_report.py FOLDER`` writes them anew, of whatever is
-finished.
+Writes tables.md and tables.csv of whatever is finished.
 """
 import argparse
 import csv
@@ -9,6 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from mmpose_dark._markdown import markdown_table
 
 #: metric -> its name in the paper
 OKS = {'AP': 'AP', 'AP .5': 'AP50', 'AP .75': 'AP75', 'AP (M)': 'APM',
@@ -73,7 +73,6 @@ TABLES = {
         for name, decoder in (
             ("official code: peak='raw', its kernel", 'DARK, official'),
             ("peak='raw'", 'DARK, peak=raw'),
-            ("peak='paper'", 'DARK, peak=paper'),
             ("default, peak='modulated'", 'DARK'))]),
     'of section 3.3': ("Kinds of network (the paper's: ResNet-50, HRNet-W32, "
                        '4 hourglasses)', [
@@ -148,12 +147,10 @@ def table(number, title, rows, found):
                 paper[i] if i < len(paper) else ''])
     if not body:
         return None, []
-    columns = ['', *heads.values(), 'median error, input px',
-               f'gain in {next(iter(heads.values()))}',
-               *(f"the paper's {metric}" for metric in shown)]
-    ruler = ['---'] + ['--:'] * (len(columns) - 1)
-    text = '\n'.join('| ' + ' | '.join(row) + ' |'
-                     for row in (columns, ruler, *body))
+    text = markdown_table(
+        ['', *heads.values(), 'median error, input px',
+         f'gain in {next(iter(heads.values()))}',
+         *(f"the paper's {metric}" for metric in shown)], body)
     return f'**Table {number}.** {title}\n\n{text}', lines
 
 
@@ -179,8 +176,14 @@ def write_report(folder):
     return text
 
 
-if __name__ == '__main__':
+def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('folder', help='--out of reproduce.py')
+    parser.add_argument('folder', type=Path, help='--out of reproduce.py')
     args = parser.parse_args()
+    if not any(args.folder.glob('runs/*/scores.json')):
+        parser.error(f'nothing is finished in {args.folder}')
     print(write_report(args.folder))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,185 @@
+"""Heatmaps predicted once and decoded many ways."""
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import TOOLS, run_tool
+
+pytest.importorskip('mmpose')
+from mmpose_dark import evaluation  # noqa: E402
+
+FIGURES = TOOLS.parent / 'configs/body_2d_keypoint/topdown_heatmap/figures'
+SIZE, STRIDE, SIGMA = (24, 32), 4, 1
+
+
+@pytest.fixture(scope='module')
+def data(tmp_path_factory):
+    from mmpose_dark.synthetic import make_figures
+    root = tmp_path_factory.mktemp('figures')
+    make_figures(root / 'train', 8, seed=0)
+    make_figures(root / 'val', 12, seed=1)
+    return root
+
+
+@pytest.fixture(scope='module')
+def perfect(data, tmp_path_factory):
+    """An npz of a network that is never wrong, aligned as the stock codec."""
+    from mmpose.structures.bbox import bbox_xywh2cs
+    from mmpose_dark.functional import encode_heatmaps
+    anns = json.loads(
+        (data / 'val/person_keypoints.json').read_text())['annotations']
+    input_size = STRIDE * np.array(SIZE)
+    flip = [0, *(i + 1 if i % 2 else i - 1 for i in range(1, 17))]
+    heatmaps, flipped, centres, scales = [], [], [], []
+    for ann in anns:
+        centre, scale = bbox_xywh2cs(np.array(ann['bbox']), padding=1.25)
+        w, h = scale
+        scale = np.array([max(w, h * .75), max(h, w / .75)])
+        truth = np.reshape(ann['keypoints'], (17, 3))[:, :2]
+        points = (truth - centre + scale / 2) / scale * input_size
+        mirrored = points * (-1, 1) + (input_size[0] - 1, 0)
+        heatmaps.append(encode_heatmaps(points / STRIDE, SIZE, SIGMA))
+        flipped.append(encode_heatmaps(mirrored[flip] / STRIDE, SIZE, SIGMA))
+        centres.append(centre)
+        scales.append(scale)
+    path = tmp_path_factory.mktemp('maps') / 'perfect.npz'
+    np.savez(path, heatmaps=np.float32(heatmaps),
+             heatmaps_flip=np.float32(flipped), input_center=centres,
+             input_scale=scales, ann_id=[a['id'] for a in anns])
+    return path
+
+
+@pytest.fixture(scope='module')
+def rows(data, perfect):
+    ann = data / 'val/person_keypoints.json'
+    kept = evaluation.load(perfect, ann, SIGMA)
+    metric = evaluation.coco_metric(ann, dict(
+        CLASSES=['person'], sigmas=kept.sigmas, num_keypoints=17))
+    rows = evaluation.compare(kept, metric)
+    return {(row['merge'], row['decoder']): row for row in rows}
+
+
+def test_perfect_heatmaps_score_perfectly(rows):
+    row = rows['exact', 'DARK']
+    assert row['metrics']['AP'] == pytest.approx(1)
+    assert np.nanmin(row['oks']) > .999
+    # Cubic interpolation of a Gaussian of sigma 1 leaves a hundredth of a px.
+    assert row['median_px'] < .1
+    assert rows['none', 'DARK']['median_px'] < 1e-3
+
+
+def test_pckh_counts_what_is_near_enough(rows, data, perfect):
+    assert rows['exact', 'DARK']['metrics']['PCKh@0.1'] == 1
+    kept = evaluation.load(perfect, data / 'val/person_keypoints.json', SIGMA)
+    head = np.array([s['raw_ann_info']['head_size'] for s in kept.samples])
+    scale = np.array([s['input_scale'] for s in kept.samples])
+    points = kept.decode(kept.heatmaps)[0].astype(float)
+    points[:, ::2, 0] += (.3 * head / scale[:, 0] * 96)[:, None]
+    assert kept.pckh(points, .5) == 1
+    assert kept.pckh(points, .1) == pytest.approx(8 / 17)
+
+
+def test_only_the_stock_merge_is_biased(rows):
+    """(1 - 1 / s) px instead of one: half an input px after the average."""
+    assert rows['stock', 'DARK']['mean_x'] == pytest.approx(.5, abs=.05)
+    for merge in ('none', 'exact'):
+        assert abs(rows[merge, 'DARK']['mean_x']) < .03
+    assert abs(rows['stock', 'DARK']['mean_y']) < .03
+
+
+def test_the_order_of_the_paper(rows):
+    median = [rows['none', name]['median_px']
+              for name in ('argmax', 'shift', 'DARK, official', 'DARK')]
+    assert median == sorted(median, reverse=True)
+
+
+def test_intervals_hold_the_mean_and_pair_persons(rng):
+    base = dict(oks=rng.uniform(.2, 1, 200))
+    better = dict(oks=base['oks'] + rng.normal(.01, .001, 200))
+    rows = [base, better]
+    evaluation.add_intervals(rows, base)
+    assert base['interval'] == (0, 0)
+    low, high = better['interval']
+    # Unpaired, the spread of the persons would be 100 times the difference's.
+    assert .9 < low < better['gain'] < high < 1.1
+
+
+def test_file_that_lacks_something_is_refused(data, perfect, tmp_path):
+    ann = data / 'val/person_keypoints.json'
+    np.savez(tmp_path / 'less.npz', heatmaps=np.zeros((1, 17, 4, 4)))
+    with pytest.raises(ValueError, match='lacks .*ann_id'):
+        evaluation.load(tmp_path / 'less.npz', ann, SIGMA)
+    with pytest.raises(ValueError, match='lacks annotations'):
+        evaluation.load(
+            perfect, data / 'train/person_keypoints.json', SIGMA)
+
+
+@pytest.mark.parametrize('codec', [
+    dict(input_size=(93, 125), use_udp=True),
+    dict(input_size=(72, 96), sigma=1.5)])
+def test_saved_heatmaps_are_loaded_as_they_were(
+        data, perfect, tmp_path, codec):
+    ann = data / 'val/person_keypoints.json'
+    kept = evaluation.load(perfect, ann, SIGMA)
+    kept.codec.update(codec)
+    kept.flip_indices, kept.sigmas = list(range(17)), kept.sigmas[::-1]
+    kept.heatmaps[0, 0, 3, 4] = 9  # more than int16 of value * 4096 holds
+    kept.save(tmp_path / 'maps.npz')
+    again = evaluation.load(tmp_path / 'maps.npz', ann)
+    np.testing.assert_array_equal(again.heatmaps, kept.heatmaps)
+    np.testing.assert_allclose(again.flipped, kept.flipped, atol=2e-4)
+    assert again.flip_indices == kept.flip_indices
+    np.testing.assert_array_equal(again.sigmas, kept.sigmas)
+    for a, b in zip(again.decode(again.heatmaps), kept.decode(kept.heatmaps)):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_persons_without_an_area_have_that_of_their_box(data, perfect):
+    """The figures' areas are MMPose's stand-in, so that nothing changes."""
+    kept = evaluation.load(perfect, data / 'val/person_keypoints.json', SIGMA)
+    points = kept.decode(kept.heatmaps, decoding='argmax')[0]
+    want = kept.oks(points)
+    for sample in kept.samples:
+        del sample['raw_ann_info']
+    np.testing.assert_allclose(kept.oks(points), want, rtol=1e-4)
+    assert want.max() < 1
+
+
+@pytest.mark.slow
+def test_compare_decoders_agrees_with_the_test_loop(
+        data, tmp_path, capsys):
+    """Kept maps, saved and read again, give what MMPose's own loop gives."""
+    options = [f'test_dataloader.dataset.data_root={data}',
+               f'test_evaluator.ann_file={data}/val/person_keypoints.json',
+               'test_dataloader.num_workers=0',
+               'test_dataloader.persistent_workers=False']
+    network = FIGURES / 'td-hm_res18-thin_figures-128x96.pth'
+    config = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
+    saved = tmp_path / 'maps.npz'
+
+    def compare(*args):
+        assert run_tool('compare_decoders.py', *args) is None
+        return capsys.readouterr().out
+
+    # Detections, which stock configs of COCO name, are left out.
+    table = compare(config, network, '--save', saved, '--merge', 'stock',
+                    '--work-dir', tmp_path, '--cfg-options', *options,
+                    'test_dataloader.dataset.bbox_file=none.json')
+    again = compare('--heatmaps', saved, '--ann',
+                    data / 'val/person_keypoints.json', '--sigma', 1,
+                    '--merge', 'stock')
+
+    def ap(table):
+        line = next(x for x in table.splitlines() if '| DARK |' in x)
+        return float(line.split('|')[3])
+
+    assert ap(again) == pytest.approx(ap(table), abs=.3)  # maps are int16
+    log = subprocess.run(
+        [sys.executable, *map(str, (
+            TOOLS / 'test.py', config, network, '--work-dir', tmp_path,
+            '--cfg-options', *options))],
+        check=True, capture_output=True, text=True).stdout
+    told = float(log.rpartition('coco/AP: ')[2].split()[0])
+    assert ap(table) == pytest.approx(100 * told, abs=.01)

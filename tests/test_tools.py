@@ -1,0 +1,73 @@
+"""All commands under tools/: light to ask, on their own, clear when wrong."""
+import ast
+import re
+import subprocess
+import sys
+
+import pytest
+from conftest import TOOLS, run_tool
+
+FILES = sorted(TOOLS.rglob('*.py'))
+#: not a command: found by the config that needs it
+MODULES = {'thin_hourglass'}
+#: their help is that of MMPose's own tools
+WRAPPERS = {'train', 'test'}
+COMMANDS = [path.relative_to(TOOLS).as_posix() for path in FILES
+            if path.stem not in MODULES | WRAPPERS]
+
+
+def test_no_command_imports_another():
+    stems = {path.stem for path in FILES} - MODULES
+    for path in FILES:
+        text = path.read_text()
+        assert 'sys.path' not in text and 'PYTHONPATH' not in text, path
+        for node in ast.walk(ast.parse(text)):
+            names = ([alias.name for alias in node.names]
+                     if isinstance(node, ast.Import) else [node.module]
+                     if isinstance(node, ast.ImportFrom) else [])
+            assert not stems & {name.split('.')[0] for name in names}, path
+
+
+def test_none_is_collected_by_a_test_runner():
+    assert not [path for path in FILES if path.stem.startswith('test_')]
+
+
+def test_help_imports_nothing_heavy():
+    script = f"""
+import contextlib, io, runpy, sys
+for path in {[str(TOOLS / name) for name in COMMANDS]}:
+    sys.argv = [path, '--help']
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        try:
+            runpy.run_path(path, run_name='__main__')
+        except SystemExit as end:
+            assert end.code == 0
+    assert said.getvalue().startswith('usage: '), path
+    heavy = {{'torch', 'mmcv', 'mmengine', 'mmpose', 'cv2', 'matplotlib',
+             'scipy'}} & set(sys.modules)
+    assert not heavy, (path, heavy)
+"""
+    done = subprocess.run([sys.executable, '-c', script], text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize('command, said', [
+    ('compare_decoders.py', 'either CONFIG and CHECKPOINT or --heatmaps'),
+    ('compare_decoders.py --heatmaps a.npz', '--heatmaps needs --ann'),
+    ('compare_decoders.py --heatmaps a.npz --ann b.json', "'a.npz'"),
+    ('compare_decoders.py none.py none.pth', 'none.py'),
+    ('darkify_config.py none.py', 'none.py'),
+    ('darkify_config.py --codec peak=raw none.py', "KEY=VALUE.*'none.py'"),
+    ('deployment/export_onnx.py none.py none.pth a.onnx', 'none.py'),
+    ('deployment/check_onnx.py none.py none.onnx', 'none.py'),
+    ('benchmark/report.py none', 'none/benchmark.json'),
+    ('miniature/report.py none', 'nothing is finished in none'),
+    ('miniature/figures.py none', 'none/tables.csv'),
+])
+def test_what_is_wrong_is_said_in_one_line(command, said, capsys):
+    pytest.importorskip('mmpose')
+    name, *args = command.split()
+    assert run_tool(name, *args) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert ': error: ' in line and re.search(said, line)

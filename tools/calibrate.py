@@ -1,0 +1,170 @@
+"""Do the covariances of a network hold, and what mends them?
+
+Runs the network of a top-down config once over its labelled test set and
+prints how often the 50, 68, 90, 95 and 99 % ellipses hold the true joints, and
+the mean negative log-likelihood of these: of all joints, by score and by
+joint. Fits two numbers on one half of the people, a scale and the degrees of
+freedom of a Student distribution, and tests them on the other half: what to
+give the codec as ``calibration``. Where the metric is COCO's, AP of people
+ranked by the OKS to expect is compared with AP by the mean score.
+
+Writes the reliability diagram and ellipses on pictures to --out. Maps that
+came from elsewhere: ``--heatmaps FILE.npz --ann FILE.json``, as of
+compare_decoders.py.
+"""
+import argparse
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from mmpose_dark._tools import KeyValues, kept_heatmaps
+
+SPLITS = 100
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', nargs='?', help='any top-down config')
+    parser.add_argument('checkpoint', nargs='?')
+    parser.add_argument('--heatmaps', type=Path, metavar='NPZ')
+    parser.add_argument('--ann', type=Path, metavar='JSON',
+                        help='COCO annotations for --heatmaps')
+    parser.add_argument('--sigma', type=float, default=2,
+                        help='training sigma of --heatmaps that another tool '
+                        'wrote (default: 2)')
+    parser.add_argument('--merge', choices=('none', 'stock', 'exact'),
+                        default='exact', help='of the flip test')
+    parser.add_argument('--out', type=Path, default='calibrate_out',
+                        help='folder for the pictures')
+    parser.add_argument('--work-dir', default='work_dirs/calibrate')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
+                        action=KeyValues, default={})
+    args = parser.parse_args()
+    if (args.heatmaps is None) == (args.checkpoint is None):
+        parser.error('give either CONFIG and CHECKPOINT or --heatmaps')
+    if args.heatmaps and not args.ann:
+        parser.error('--heatmaps needs --ann')
+
+    logging.captureWarnings(True)
+    from mmpose_dark import evaluation
+    try:
+        kept, metric = kept_heatmaps(args)
+    except (OSError, TypeError, ValueError) as error:
+        parser.error(str(error))
+    found = evaluation.Reliability.of(kept, kept.merged(args.merge))
+    names = joint_names(metric, found)
+    print(evaluation.reliability_table({'all joints': found}), '',
+          evaluation.reliability_table(found.by_score()), '',
+          evaluation.reliability_table(found.by_joint(names)), '', sep='\n')
+    calibration = calibrate(found)
+    rank(kept, metric, args.merge)
+    args.out.mkdir(parents=True, exist_ok=True)
+    draw_diagram(found, calibration, args.out / 'reliability.png')
+    draw_people(kept, args.merge, args.out)
+    print(f'Pictures: {args.out}')
+
+
+def joint_names(metric, found):
+    """Names of the joints; their numbers where the metric has none."""
+    names = (metric.dataset_meta or {}).get('keypoint_id2name', {})
+    return [names.get(i, str(i)) for i in range(found.joints.max() + 1)]
+
+
+def calibrate(found):
+    """Fit on one half, test on the other; print, and return the fit to all."""
+    from mmpose_dark import evaluation
+    first, second = found.halves()
+    scale, dof = first.calibrate()
+    mended = second.scaled(scale)
+    print('Fitted on one half of the people, on the other half:', '',
+          evaluation.reliability_table({'as it is': second}),
+          evaluation.reliability_table(
+              {'calibrated': mended}, dof).splitlines()[-1], '', sep='\n')
+    shares = []
+    for seed in range(SPLITS):
+        first, second = found.halves(seed)
+        k, nu = first.calibrate()
+        shares.append(second.scaled(k).coverage(nu))
+    said = ', '.join(
+        f'{100 * mean:.1f} ± {100 * std:.1f}' for mean, std in zip(
+            np.mean(shares, 0), np.std(shares, 0)))
+    print(f'The other half over {SPLITS} ways to halve: {said} %', '',
+          sep='\n')
+    scale, dof = found.calibrate()
+    print(f'For the codec, from all people: calibration=({scale:.3f}, '
+          f'{dof:.2f})', '', sep='\n')
+    return scale, dof
+
+
+def rank(kept, metric, merge):
+    """AP by the mean score, and by the OKS to expect."""
+    from mmpose_dark import evaluation
+    from mmpose.evaluation.metrics import CocoMetric
+    if not isinstance(metric, CocoMetric) or metric.coco is None:
+        return
+    points, scores, covariances = kept.decode(
+        kept.merged(merge), return_covariance=True)
+    evaluate = partial(evaluation.evaluated, kept, metric.coco, points)
+    base, gain, (low, high) = evaluation.ap_gain(
+        evaluate(scores.mean(1)), evaluate(
+            evaluation.promised_scores(kept, scores, covariances)))
+    print(f'AP of people ranked by their mean score {base:.2f}, by the OKS to '
+          f'expect {gain:+.2f} [{low:+.2f}, {high:+.2f}]', '', sep='\n')
+
+
+def draw_diagram(found, calibration, path):
+    """As it is, and calibrated, the likelihood of what is drawn beside it."""
+    import matplotlib
+    matplotlib.use('Agg')
+    import matplotlib.pyplot as plt
+    from mmpose_dark.functional import mahalanobis
+    from mmpose_dark.visualization.uncertainty import plot_reliability
+    square = mahalanobis(found.errors, found.covariances)
+    scale, dof = calibration
+    fig, axis = plt.subplots(figsize=(4.5, 4.5))
+    plot_reliability(axis, {
+        'as it is': 1 - np.exp(-square / 2),
+        'calibrated': 1 - (1 + square / scale / dof)**(-dof / 2)})
+    fig.tight_layout()
+    fig.savefig(path, dpi=120)
+    plt.close(fig)
+
+
+def draw_people(kept, merge, folder, num=8):
+    """The ellipses of some people, beside the true joints."""
+    import cv2
+    from mmpose_dark.visualization.uncertainty import draw_ellipses
+    points, scores, covariances = kept.decode(
+        kept.merged(merge), return_covariance=True)
+    image_points = kept.to_image(points)
+    image_covariances = kept.covariances_in_image(covariances)
+    truth, seen = kept.truth()
+    drawn = [i for i, s in enumerate(kept.samples) if s.get('img_path')]
+    for i in drawn[::max(1, len(drawn) // num)][:num]:
+        image = cv2.imread(str(kept.samples[i]['img_path']))
+        if image is None:
+            continue
+        left, top, right, bottom = np.asarray(
+            kept.samples[i]['gt_instances']['bboxes'][0]).astype(int)
+        zoom = max(1, 800 // max(right - left, bottom - top))
+        origin = np.maximum([left - 10, top - 10], 0)
+        image = image[origin[1]:bottom + 10, origin[0]:right + 10]
+        image = cv2.resize(image, None, fx=zoom, fy=zoom)
+        # Pixel i of the image is in the middle of those it becomes.
+        at = (image_points[i] - origin + .5) * zoom - .5
+        image = draw_ellipses(image, at[None],
+                              zoom**2 * image_covariances[i][None],
+                              scores[i][None])
+        for x, y in (truth[i][seen[i]] - origin + .5) * zoom - .5:
+            cv2.drawMarker(image, (round(x), round(y)), (0, 255, 0),
+                           cv2.MARKER_CROSS, 8)
+        for x, y in at:
+            cv2.circle(image, (round(x), round(y)), 2, (0, 0, 255), -1)
+        cv2.imwrite(str(folder / f'ellipses_{i:04d}.png'), image)
+
+
+if __name__ == '__main__':
+    main()
