@@ -76,23 +76,24 @@ def joint_names(metric, found):
 def calibrate(found):
     """Fit on one half, test on the other; print, and return the fit to all."""
     from mmpose_dark import evaluation
-    first, second = found.halves()
-    scale, dof = first.calibrate()
-    mended = second.scaled(scale)
-    print('Fitted on one half of the people, on the other half:', '',
-          evaluation.reliability_table({'as it is': second}),
-          evaluation.reliability_table(
-              {'calibrated': mended}, dof).splitlines()[-1], '', sep='\n')
     shares = []
     for seed in range(SPLITS):
-        first, second = found.halves(seed)
-        k, nu = first.calibrate()
-        shares.append(second.scaled(k).coverage(nu))
-    said = ', '.join(
-        f'{100 * mean:.1f} ± {100 * std:.1f}' for mean, std in zip(
-            np.mean(shares, 0), np.std(shares, 0)))
-    print(f'The other half over {SPLITS} ways to halve: {said} %', '',
-          sep='\n')
+        halves = found.halves(seed)
+        for fitted, tested in (halves, halves[::-1]):
+            scale, dof = fitted.calibrate()
+            tested = tested.scaled(scale)
+            shares.append([*tested.coverage(dof), tested.nll(dof)])
+    shares = np.reshape(shares, (SPLITS, 2, -1))
+    *both, nll = shares.mean(1).mean(0)
+    print('Calibrated: each half of the people by the fit to the other half, '
+          f'mean of {SPLITS} ways to halve', '', evaluation.markdown_table(
+              ['', *(f'{100 * level:.0f} %' for level in evaluation.LEVELS),
+               'nll'],
+              [['both halves', *(f'{100 * share:.1f}' for share in both),
+                f'{nll:.2f}'],
+               ['spread of one half', *(f'{100 * share:.1f}' for share in
+                                        shares.std((0, 1))[:-1]), '']]),
+          '', sep='\n')
     scale, dof = found.calibrate()
     print(f'For the codec, from all people: calibration=({scale:.3f}, '
           f'{dof:.2f})', '', sep='\n')

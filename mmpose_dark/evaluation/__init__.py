@@ -8,6 +8,7 @@
     add_intervals(rows, base=rows[0])
     print(comparison_table(rows))
 """
+from .._markdown import markdown_table
 from .comparison import (
     add_intervals,
     coco_metric,
@@ -27,6 +28,6 @@ __all__ = [
     'LEVELS', 'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'Reliability',
     'add_intervals', 'ap_gain', 'build_test_runner', 'coco_metric', 'compare',
     'comparison_table', 'decoders', 'environment', 'evaluated', 'load',
-    'only_test', 'predict', 'promised_scores', 'reliability_table', 'summary',
-    'take_turns'
+    'markdown_table', 'only_test', 'predict', 'promised_scores',
+    'reliability_table', 'summary', 'take_turns'
 ]

@@ -2,7 +2,7 @@
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import brentq
 
 from .._markdown import markdown_table
 from ..functional import ellipse_limit, log_likelihood, mahalanobis
@@ -10,6 +10,8 @@ from .heatmaps import KeptHeatmaps
 
 #: shares of the truth that ellipses are to hold
 LEVELS = (.5, .68, .9, .95, .99)
+#: least and most degrees of freedom; the latter as good as normal
+DOF = (.2, 500.)
 #: of scores, for :meth:`Reliability.by_score`
 SCORES = (0., .2, .4, .6, .8, np.inf)
 
@@ -71,15 +73,23 @@ class Reliability(NamedTuple):
         return self._replace(covariances=scale * self.covariances)
 
     def calibrate(self) -> Tuple[float, float]:
-        """The scale and degrees of freedom under which errors are likeliest.
+        """A scale and degrees of freedom by which the ellipses hold.
 
-        Those of a Student distribution, see
-        :mod:`mmpose_dark.functional.coverage`.
+        Those of the Student distribution whose 68 and 95 % ellipses hold 68
+        and 95 % of the errors, see :mod:`mmpose_dark.functional.coverage`.
         """
-        found = minimize(
-            lambda p: self.scaled(np.exp(p[0])).nll(1e-2 + np.exp(p[1])),
-            [0., 1.], method='Nelder-Mead', options=dict(xatol=1e-3))
-        return float(np.exp(found.x[0])), float(1e-2 + np.exp(found.x[1]))
+        levels = .68, .95
+        inner, outer = np.quantile(
+            mahalanobis(self.errors, self.covariances), levels)
+
+        def excess(dof: float) -> float:
+            """How much longer the tail of that distribution is."""
+            low, high = (ellipse_limit(level, dof) for level in levels)
+            return high / low - outer / inner
+
+        # Shorter tails than the normal ones are taken for normal.
+        dof = brentq(excess, *DOF) if excess(DOF[1]) < 0 else DOF[1]
+        return float(inner / ellipse_limit(levels[0], dof)), float(dof)
 
     def halves(self, seed: int = 0) -> Tuple['Reliability', 'Reliability']:
         """The joints of one half of the people, and of the other."""

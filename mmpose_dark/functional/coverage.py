@@ -2,10 +2,10 @@ r"""Does a covariance hold? How often truth lies in its ellipses.
 
 The ellipse of level p around a position holds the truth with probability p if
 the error is normal with the covariance P: all e with :math:`e^T P^{-1} e` up
-to :math:`-2 \ln(1 - p)`. Errors of real networks have longer tails, some joints
-being on the wrong limb. Those of a Student distribution with the scale matrix
-P and :math:`\nu` degrees of freedom have the limit :math:`\nu ((1 - p)^{-2 /
-\nu} - 1)`, which for many degrees of freedom is the normal one.
+to :math:`-2 \ln(1 - p)`. Errors of real networks have longer tails, some
+joints being on the wrong limb. Those of a Student distribution with the scale
+matrix P and :math:`\nu` degrees of freedom have the limit :math:`\nu ((1 -
+p)^{-2 / \nu} - 1)`, which for many degrees of freedom is the normal one.
 """
 import math
 from typing import Optional
