@@ -12,10 +12,15 @@ from .version import __version__
 #: public name -> the module that defines it
 _PARTS = {
     'DarkCPMHead': '.heads',
+    'DarkDWPoseDistiller': '.distiller',
     'DarkDecoder': '.deploy',
     'DarkHeatmap': '.codecs',
     'DarkHeatmapHead': '.heads',
     'DarkMegviiHeatmap': '.codecs',
+    'DarkRTMCCHead': '.heads',
+    'DarkRTMWHead': '.heads',
+    'DarkSimCC': '.codecs',
+    'DarkSimCCHead': '.heads',
     'DarkViPNASHead': '.heads',
     'GenerateDarkTarget': '.transforms',
     'apply_dark': '.model',

@@ -18,7 +18,10 @@ _ADVICE = (
     'network keeps the alignment it was trained with')
 
 #: codecs whose alignment is known; ``None``: as their ``use_udp`` says
-_CODECS = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
+_CODECS = {'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True,
+           'DarkSimCC': False, 'SimCCLabel': False}
+#: those of vectors, which have no ``shift_heatmap``
+_VECTORS = 'DarkSimCC', 'SimCCLabel'
 
 
 def mirror_offset(input_size: Tuple[int, int],
@@ -54,13 +57,15 @@ def flip_shift(codec: Any, test_cfg: Mapping[str, Any], exact: bool) -> float:
     """How far a flip test moves the flipped-back map; px of the map.
 
     Args:
-        codec (DarkHeatmap): Knows its ``flip_shift``
+        codec (DarkHeatmap | DarkSimCC): Knows its ``flip_shift``
         test_cfg (Mapping): The runtime config for testing
         exact (bool): Whether to move it where it belongs; otherwise as MMPose
             does, one whole pixel with ``shift_heatmap``
     """
     if exact:
         return codec.flip_shift[0]
+    if hasattr(codec, 'simcc_split_ratio'):  # MMPose does not move vectors
+        return 0.
     return 1. if test_cfg.get('shift_heatmap', False) else 0.
 
 
@@ -68,10 +73,11 @@ def check_alignment(cfg):
     """Warn where crop, codec and flip test of a config contradict each other.
 
     Looks at every ``TopdownAffine`` and codec in the model and the
-    dataloaders, and at ``shift_heatmap`` where there is a flip test.
+    dataloaders, and, where there is a flip test, at ``shift_heatmap`` or, of
+    SimCC, at whether the head merges it where it belongs.
 
     Args:
-        cfg (Config): The config of a top-down heatmap model.
+        cfg (Config): The config of a top-down heatmap or SimCC model.
 
     Returns:
         bool: Whether they agree.
@@ -91,6 +97,11 @@ def check_alignment(cfg):
         name in HEADS.values() and entry.get('flip_shift', 'exact') == 'exact'
         for entry, name in entries(model))
     shift = test_cfg.get('shift_heatmap', None if exact else False)
+    ratios = {entry.get('simcc_split_ratio', 2.) for entry, name in built
+              if name in _VECTORS}
+    if ratios:
+        agree = warn_unless_aligned(crops, codecs, None)
+        return _warn_of_vectors(ratios, test_cfg, exact) and agree
     if not test_cfg.get('flip_test', False):
         shift = None
     return warn_unless_aligned(crops, codecs, shift)
@@ -117,6 +128,19 @@ def warn_unless_aligned(crops, codecs, shift_heatmap):
         f'TopdownAffine has use_udp={_said(crops)}, the codec has '
         f'use_udp={_said(codecs)}, shift_heatmap={said_shift}. {_ADVICE}.',
         stacklevel=3)
+    return False
+
+
+def _warn_of_vectors(ratios, test_cfg, exact):
+    """Warn where a flip test of SimCC merges vectors that lie apart."""
+    if exact or ratios == {1} or not test_cfg.get('flip_test', False):
+        return True
+    warnings.warn(
+        'the flip test of MMPose\'s SimCC heads does not shift the '
+        'flipped-back vectors, which lie simcc_split_ratio - 1 bins off '
+        f'(here {_said(ratio - 1 for ratio in ratios)}): keypoints come out '
+        'half of that to the right. Use darkify(..., head=True), or '
+        'apply_dark on the built model', stacklevel=3)
     return False
 
 

@@ -11,7 +11,7 @@ _REGISTRY = 'mmpose.registry'
 #: registry of MMPose -> the modules of ours that it is to import
 _PARTS = {
     'KEYPOINT_CODECS': ('mmpose_dark.codecs', ),
-    'MODELS': ('mmpose_dark.heads', ),
+    'MODELS': ('mmpose_dark.heads', 'mmpose_dark.distiller'),
     'TRANSFORMS': ('mmpose_dark.transforms', ),
 }
 #: module of an earlier version -> where that is now

@@ -1,5 +1,5 @@
 """What all codecs decode by, and the one call of the decoder."""
-from typing import Any, Optional, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from .. import functional as F  # noqa: N812
 from ..functional._checks import check_blur_kernel_size, check_choice
@@ -33,14 +33,19 @@ class Decoding:
                 raise ValueError(f'{name}={value!r} has no effect with '
                                  f'{where}: leave it out')
 
+    def _switches(self) -> Dict[str, Any]:
+        """As arguments of the functions that decode."""
+        return dict(
+            method=self.decoding,
+            modulation=self.modulation,
+            peak=self.peak,
+            blur_kernel_size=self.blur_kernel_size)
+
     def _decode_maps(self, maps: Any,
                      return_covariance: bool) -> Tuple[Any, ...]:
         """Positions in pixels of the maps, scores and covariances."""
         return F.decode_heatmaps(
             maps,
             self.sigma,
-            method=self.decoding,
-            modulation=self.modulation,
-            peak=self.peak,
-            blur_kernel_size=self.blur_kernel_size,
-            return_covariance=return_covariance)
+            return_covariance=return_covariance,
+            **self._switches())

@@ -21,6 +21,29 @@ def check_sigma(sigma, name='sigma'):
     return float(sigma)
 
 
+def check_sigmas(sigma):
+    """Return sigma over x and over y; one number stands for both."""
+    try:
+        x, y = (sigma, sigma) if _is_number(sigma) else sigma
+        return check_sigma(x), check_sigma(y)
+    except (TypeError, ValueError):
+        raise ValueError(
+            'sigma must be a number from 0.001 to 10000 (bins) or two, for x '
+            f'and y, got {sigma!r}') from None
+
+
+def check_number(name, value, low=1e-6, high=1e6):
+    """Raise ``ValueError`` unless ``value`` is a number in that range."""
+    if not _is_number(value) or not low <= value <= high:
+        raise ValueError(f'{name} must be a number from {low:g} to {high:g}, '
+                         f'got {value!r}')
+
+
+def _is_number(value):
+    return isinstance(value, (numbers.Real, np.number)) and not isinstance(
+        value, bool)
+
+
 def check_size(size, name):
     """Return ``size`` as two ints (width, height); both must be positive."""
     try:
