@@ -13,15 +13,15 @@ from .comparison import (
     coco_metric,
     compare,
     comparison_table,
-    decoders,
     summary,
 )
-from .heatmaps import MERGES, KeptHeatmaps, load, predict
+from .heatmaps import MERGES, KeptHeatmaps, decoders, load, predict
 from .runner import build_test_runner, only_test
 from .timing import take_turns
+from .vectors import KeptVectors
 
 __all__ = [
-    'MERGES', 'KeptHeatmaps', 'add_intervals', 'build_test_runner',
-    'coco_metric', 'compare', 'comparison_table', 'decoders', 'load',
-    'only_test', 'predict', 'summary', 'take_turns'
+    'MERGES', 'KeptHeatmaps', 'KeptVectors', 'add_intervals',
+    'build_test_runner', 'coco_metric', 'compare', 'comparison_table',
+    'decoders', 'load', 'only_test', 'predict', 'summary', 'take_turns'
 ]

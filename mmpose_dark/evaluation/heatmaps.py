@@ -13,17 +13,30 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 import mmpose
 import numpy as np
 import torch
+from mmpose.codecs import SimCCLabel
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 
 from .. import functional as F  # noqa: N812
 from ..alignment import flip_shift
 from ..codecs import DarkHeatmap
-from ..conventions import dark_codec
+from ..conventions import dark_codec, official_kernel
 
 #: merges of a flip test: without one, as MMPose does, and where it belongs
 MERGES = ('none', 'stock', 'exact')
 
+
+def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
+    """Name -> arguments of ``DarkHeatmap``; the official one last."""
+    return {
+        'argmax': dict(decoding='argmax'),
+        'shift': dict(decoding='shift'),
+        'DARK, no modulation': dict(modulation=False),
+        'DARK': {},
+        'DARK, peak=raw': dict(peak='raw'),
+        'DARK, official': dict(peak='raw',
+                               blur_kernel_size=official_kernel(sigma)),
+    }
 
 
 @dataclass
@@ -56,6 +69,10 @@ class KeptHeatmaps:
                            exact=merge == 'exact')
         back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
         return (self.heatmaps + back) * np.float32(.5)
+
+    def decoders(self) -> Dict[str, Dict[str, Any]]:
+        """Name -> arguments of ``DarkHeatmap``; the official one last."""
+        return decoders(self.codec['sigma'])
 
     def decode(self, heatmaps: np.ndarray,
                **options: Any) -> Tuple[np.ndarray, np.ndarray]:
@@ -155,10 +172,10 @@ def predict(runner: Any,
         progress (callable): Wraps the data loader, as ``tqdm`` does.
 
     Returns:
-        KeptHeatmaps: What its head predicts.
+        KeptHeatmaps: What its head predicts; :class:`KeptVectors` of SimCC.
 
     Raises:
-        TypeError: A head without a codec of Gaussian heatmaps.
+        TypeError: A head without a codec of Gaussian heatmaps or of SimCC.
         ValueError: Persons without labels.
     """
     model, loader = runner.model.eval(), runner.test_dataloader
@@ -166,6 +183,7 @@ def predict(runner: Any,
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
+    of_vectors = isinstance(model.head.decoder, SimCCLabel)
     kept = [], []
     samples = []
     with torch.no_grad():
@@ -174,20 +192,30 @@ def predict(runner: Any,
             for out, inputs in zip(kept, (data['inputs'],
                                           data['inputs'].flip(-1))):
                 maps = model.head.forward(model.extract_feat(inputs))
-                maps = maps[-1] if isinstance(maps, (list, tuple)) else maps
-                out.append(maps.float().cpu().numpy())
+                maps = maps if isinstance(maps, (list, tuple)) else [maps]
+                maps = maps if of_vectors else maps[-1:]
+                out.append([m.float().cpu().numpy() for m in maps])
             samples += [s.cpu().numpy().to_dict()
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
-    return KeptHeatmaps(
-        *map(np.concatenate, kept), list(meta['flip_indices']), samples,
-        codec, np.array(meta['sigmas']))
+    rest = (list(meta['flip_indices']), samples, codec,
+            np.array(meta['sigmas']))
+    kept = [tuple(map(np.concatenate, zip(*batches))) for batches in kept]
+    if of_vectors:
+        from .vectors import KeptVectors  # which builds on this module
+        return KeptVectors(*kept, *rest)
+    (straight, ), (flipped, ) = kept
+    return KeptHeatmaps(straight, flipped, *rest)
 
 
 def _codec_of(decoder: Any) -> Dict[str, Any]:
-    """Sizes, sigma and alignment as arguments of ``DarkHeatmap``."""
+    """Sizes, sigma and alignment as arguments of the DARK codec."""
     name = type(decoder).__name__
     options = vars(decoder)
+    if isinstance(decoder, SimCCLabel):
+        codec = dark_codec('SimCCLabel', options)
+        del codec['type']
+        return codec
     if name != 'DarkHeatmap':
         try:
             options = dark_codec(name, options)
