@@ -8,7 +8,8 @@ help:
 	@echo 'make matrix     run them in every environment a Python is found for'
 	@echo 'make bench      measure speed against the codec of MMPose'
 	@echo 'make reproduce  train and measure the tables of the paper in miniature'
-	@echo 'make lint       check the style'
+	@echo 'make lint       check style and types'
+	@echo 'make docs       build the pages'
 	@echo 'make clean      remove build products and caches, not .venv'
 
 setup:
@@ -32,9 +33,14 @@ reproduce: setup
 
 lint: setup
 	$(python) -m ruff check
+	$(python) -m mypy
+
+docs: setup
+	$(python) -m sphinx -W --keep-going -q docs docs/_build
+	@echo 'docs/_build/index.html'
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis demo_out
 	find mmpose_dark configs tools tests -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help setup demo test matrix bench reproduce lint clean
+.PHONY: help setup demo test matrix bench reproduce lint docs clean

@@ -19,11 +19,14 @@ _ADVICE = (
 
 #: codecs whose alignment is known; ``None``: as their ``use_udp`` says
 _CODECS: Dict[str, Optional[bool]] = {
-    'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True}
+    'DarkHeatmap': None, 'MSRAHeatmap': False, 'UDPHeatmap': True,
+    'DarkSimCC': False, 'SimCCLabel': False}
+#: those of vectors, which have no ``shift_heatmap``
+_VECTORS = 'DarkSimCC', 'SimCCLabel'
 
 
-def mirror_offset(input_size: Tuple[int, int],
-                  map_size: Tuple[int, int],
+def mirror_offset(input_size: Tuple[float, float],
+                  map_size: Tuple[float, float],
                   centre: float = 0.,
                   use_udp: bool = False) -> Tuple[float, float]:
     r"""How far a flipped-back map lies from where it should, (x, y).
@@ -55,10 +58,11 @@ def check_alignment(cfg: Any) -> bool:
     """Warn where crop, codec and flip test of a config contradict each other.
 
     Looks at every ``TopdownAffine`` and codec in the model and the
-    dataloaders, and at ``shift_heatmap`` where there is a flip test.
+    dataloaders, and, where there is a flip test, at ``shift_heatmap`` or, of
+    SimCC, at whether the head merges it where it belongs.
 
     Args:
-        cfg (Config): The config of a top-down heatmap model.
+        cfg (Config): The config of a top-down heatmap or SimCC model.
 
     Returns:
         bool: Whether they agree.
@@ -78,12 +82,17 @@ def check_alignment(cfg: Any) -> bool:
         name in HEADS.values() and entry.get('flip_shift', 'exact') == 'exact'
         for entry, name in entries(model))
     shift = test_cfg.get('shift_heatmap', None if exact else False)
+    ratios = {entry.get('simcc_split_ratio', 2.) for entry, name in built
+              if name in _VECTORS}
+    if ratios:
+        agree = warn_unless_aligned(crops, codecs, None)
+        return _warn_of_vectors(ratios, test_cfg, exact) and agree
     if not test_cfg.get('flip_test', False):
         shift = None
     return warn_unless_aligned(crops, codecs, shift)
 
 
-def warn_unless_aligned(crops: Set[bool], codecs: Set[bool],
+def warn_unless_aligned(crops: Set[bool], codecs: Set[Any],
                         shift_heatmap: Optional[bool]) -> bool:
     """Warn unless all of them mean the same alignment.
 
@@ -108,7 +117,20 @@ def warn_unless_aligned(crops: Set[bool], codecs: Set[bool],
     return False
 
 
-def _said(values: Set[bool]) -> str:
+def _warn_of_vectors(ratios: Set[float], test_cfg: Any, exact: bool) -> bool:
+    """Warn where a flip test of SimCC merges vectors that lie apart."""
+    if exact or ratios == {1} or not test_cfg.get('flip_test', False):
+        return True
+    warnings.warn(
+        'the flip test of MMPose\'s SimCC heads does not shift the '
+        'flipped-back vectors, which lie simcc_split_ratio - 1 bins off '
+        f'(here {_said({ratio - 1 for ratio in ratios})}): keypoints come out '
+        'half of that to the right. Use darkify(..., head=True), or '
+        'apply_dark on the built model', stacklevel=3)
+    return False
+
+
+def _said(values: Set[Any]) -> str:
     return ' and '.join(str(v) for v in sorted(values)) or '(not known here)'
 
 

@@ -18,15 +18,18 @@ def darkify(cfg,
             device_targets=False,
             alignment='keep',
             **codec_overrides):
-    """A config of a top-down heatmap model with every codec made DARK.
+    """A config of a top-down heatmap or SimCC model, every codec made DARK.
 
     Every entry that builds a codec is swapped, wherever it is nested: in
     heads, pipelines, lists of encoders and the variables beside them.
     ``MSRAHeatmap`` and the Gaussian ``UDPHeatmap`` become
     :class:`DarkHeatmap` with their sizes and sigma, ``MegviiHeatmap`` becomes
-    :class:`DarkMegviiHeatmap`. How the stock codec would have drawn or decoded
-    (``unbiased``, ``blur_kernel_size``) is not kept: a DARK codec is unbiased
-    and its kernel follows sigma, unless overridden. A checkpoint of the stock
+    :class:`DarkMegviiHeatmap`, ``SimCCLabel`` becomes :class:`DarkSimCC`. How
+    the stock codec would have drawn or decoded (``unbiased``,
+    ``blur_kernel_size``, ``use_dark``) is not kept: a DARK codec is unbiased
+    and its kernel follows sigma, unless overridden. A ``DWPoseDistiller``,
+    whose networks are in configs of their own, becomes a
+    :class:`DarkDWPoseDistiller`. A checkpoint of the stock
     config stays valid; only what it predicts is read better. Codecs that are
     DARK already keep their settings.
 
@@ -42,15 +45,15 @@ def darkify(cfg,
             at the corners, as the official code of DARK does. That changes
             what a network is trained on: not for existing checkpoints.
             Defaults to ``'keep'``
-        codec_overrides: Arguments of :class:`DarkHeatmap` for every codec,
-            for example ``peak='raw'``
+        codec_overrides: Arguments of :class:`DarkHeatmap` or
+            :class:`DarkSimCC` for every codec, for example ``peak='raw'``
 
     Returns:
         Config: The new config.
 
     Raises:
-        ValueError: Not a top-down heatmap config, or options that do not go
-            together.
+        ValueError: Not a top-down heatmap or SimCC config, or options that do
+            not go together.
         TypeError: An override that the codec does not have.
 
     Example:
@@ -68,9 +71,11 @@ def darkify(cfg,
         raise ValueError('device_targets=True needs head=True: it is the head '
                          'that draws the heatmaps')
     cfg = load_config(cfg)
+    _check_vectors(cfg, alignment, device_targets)
     if alignment == 'udp':
         codec_overrides['use_udp'] = True
     _swap_codecs(cfg, codec_overrides)
+    _swap_distiller(cfg, head, codec_overrides)
     if alignment == 'udp':
         _align_corners(cfg)
     if head:
@@ -90,6 +95,20 @@ def load_config(cfg):
     if '::' in str(cfg):
         return get_config(str(cfg))
     return Config.fromfile(cfg)
+
+
+def _check_vectors(cfg, alignment, device_targets):
+    names = {name for _, name in entries(cfg._cfg_dict)}
+    if not names & {'SimCCLabel', 'DarkSimCC'}:
+        return
+    if alignment == 'udp':
+        raise ValueError(
+            "alignment='udp' is for heatmaps: bins of SimCC count from pixel "
+            "0 of the input. Use alignment='keep'")
+    if device_targets:
+        raise ValueError(
+            'device_targets=True is for heatmaps: the vectors of SimCC are '
+            'short enough to travel. Leave it out')
 
 
 def _swap_codecs(cfg, overrides):
@@ -135,6 +154,15 @@ def _swap_heads(cfg):
             raise ValueError(f'head=True: there is no DARK version of {name}, '
                              f'only of {", ".join(HEADS)}')
         entry['type'] = f'mmpose_dark.{HEADS.get(name, name)}'
+
+
+def _swap_distiller(cfg, head, overrides):
+    for entry, name in entries(cfg.get('model') or {}):
+        if name in ('DWPoseDistiller', 'DarkDWPoseDistiller'):
+            entry['type'] = 'mmpose_dark.DarkDWPoseDistiller'
+            entry['dark'] = {
+                'flip_shift': 'stock', **entry.get('dark', {}), **overrides,
+                **(dict(flip_shift='exact') if head else {})}
 
 
 def _swap_target_transforms(cfg):

@@ -1,14 +1,49 @@
 """Names and conventions of MMPose and the official code, each said once."""
 from typing import Any, Dict, Mapping
 
-#: codecs of MMPose whose maps DARK reads
-STOCK_CODECS = ('MSRAHeatmap', 'UDPHeatmap', 'MegviiHeatmap')
+#: codecs of MMPose whose maps DARK reads -> the codec of ours, and what it
+#: takes over
+STOCK_CODECS = {
+    'MSRAHeatmap': ('DarkHeatmap', ('input_size', 'heatmap_size', 'sigma')),
+    'UDPHeatmap': ('DarkHeatmap', ('input_size', 'heatmap_size', 'sigma')),
+    'MegviiHeatmap': ('DarkMegviiHeatmap',
+                      ('input_size', 'heatmap_size', 'kernel_size')),
+    'SimCCLabel': ('DarkSimCC', (
+        'input_size', 'smoothing_type', 'sigma', 'simcc_split_ratio',
+        'label_smooth_weight', 'normalize', 'decode_visibility',
+        'decode_beta')),
+}
 
 #: head of MMPose -> the head of ours that can do more
 HEADS = {
     'HeatmapHead': 'DarkHeatmapHead',
     'CPMHead': 'DarkCPMHead',
     'ViPNASHead': 'DarkViPNASHead',
+    'RTMCCHead': 'DarkRTMCCHead',
+    'RTMWHead': 'DarkRTMWHead',
+    'SimCCHead': 'DarkSimCCHead',
+}
+
+_TOP_DOWN = 'Use a top-down heatmap (td-hm_*), SimCC or RTMPose config'
+_WHOLE_IMAGE = ('finds all people of an image at once: its joints come out of '
+                'grouping or offsets, not out of one map for each. ')
+#: codec of MMPose -> why DARK cannot read it, and what it can
+OTHER_CODECS = {
+    'RegressionLabel': 'has numbers for coordinates and no map to read. '
+                       + _TOP_DOWN,
+    'IntegralRegressionLabel': 'trains the mean of a map, whatever shape the '
+                               'map has, and DARK reads a shape. ' + _TOP_DOWN,
+    'YOLOXPoseAnnotationProcessor': 'finds boxes and joints of an image at '
+                                    'once (RTMO, YOLOX-Pose), without a '
+                                    'Gaussian for each joint. ' + _TOP_DOWN,
+    'AssociativeEmbedding': _WHOLE_IMAGE + _TOP_DOWN,
+    'DecoupledHeatmap': _WHOLE_IMAGE + _TOP_DOWN,
+    'SPR': _WHOLE_IMAGE + _TOP_DOWN,
+    'EDPoseLabel': _WHOLE_IMAGE + _TOP_DOWN,
+    **{name: 'is of poses in space, and DARK reads maps of an image. Make the '
+             '2D network before it DARK'
+       for name in ('ImagePoseLifting', 'VideoPoseLifting', 'MotionBERTLabel',
+                    'Hand3DHeatmap')},
 }
 
 #: labels from which a head draws its targets, as a transform packs them
@@ -31,17 +66,17 @@ def dark_codec(name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
         options (Mapping): Its arguments
 
     Returns:
-        dict: Config of a :class:`DarkHeatmap` or :class:`DarkMegviiHeatmap`.
+        dict: Config of a :class:`DarkHeatmap`, :class:`DarkMegviiHeatmap` or
+        :class:`DarkSimCC`.
 
     Raises:
         ValueError: A codec whose maps DARK cannot read.
     """
     if name not in STOCK_CODECS:
-        raise ValueError(f'{name} is a codec of another kind, not one of '
-                         f'{", ".join(STOCK_CODECS)}')
-    kind, keep = 'DarkHeatmap', ['input_size', 'heatmap_size', 'sigma']
-    if name == 'MegviiHeatmap':
-        kind, keep[-1] = 'DarkMegviiHeatmap', 'kernel_size'
+        why = OTHER_CODECS.get(name, 'is a codec of another kind, not one of '
+                               + ', '.join(STOCK_CODECS))
+        raise ValueError(f'{name} {why}')
+    kind, keep = STOCK_CODECS[name]
     new = {key: options[key] for key in keep if key in options}
     if name == 'UDPHeatmap':
         heatmap_type = options.get('heatmap_type', 'gaussian')
@@ -49,7 +84,9 @@ def dark_codec(name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
             raise ValueError(
                 f'UDPHeatmap with heatmap_type={heatmap_type!r} draws '
                 'discs and offsets, and DARK reads the shape of a '
-                'Gaussian')
+                "Gaussian. Use a config with heatmap_type='gaussian'")
         new.setdefault('sigma', 2.)  # what UDPHeatmap has it default to
         new['use_udp'] = True
+    if hasattr(new.get('sigma'), 'tolist'):  # of a built SimCCLabel
+        new['sigma'] = tuple(new['sigma'].tolist())
     return dict(type=f'mmpose_dark.{kind}', **new)

@@ -3,13 +3,13 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
 from . import heads as dark_heads
-from .codecs import DarkHeatmap
+from .codecs import DarkHeatmap, DarkSimCC
 from .conventions import HEADS, dark_codec
 from .functional._checks import check_choice
 
 
 def apply_dark(model, *, flip_shift='exact', **codec_overrides):
-    """Make a built top-down heatmap model predict with DARK, in place.
+    """Make a built top-down model predict with DARK, in place.
 
     Any checkpoint will do. What the network computes stays the same bit for
     bit; keypoints are read from it better, and the two passes of a flip test
@@ -18,17 +18,18 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
     Args:
         model (nn.Module): A pose estimator, as ``init_model`` returns it
         flip_shift (str): ``'exact'``, or ``'stock'`` to merge the flip test
-            as before; see :class:`DarkHeatmapHead`. Heads that have no DARK
-            version (MSPN, RSN) always do. Defaults to ``'exact'``
-        codec_overrides: Arguments of :class:`DarkHeatmap`, for example
-            ``peak='raw'``
+            as before; see :class:`DarkHeatmapHead` and
+            :class:`DarkRTMCCHead`. Heads that have no DARK version (MSPN,
+            RSN) always do. Defaults to ``'exact'``
+        codec_overrides: Arguments of :class:`DarkHeatmap` or
+            :class:`DarkSimCC`, for example ``peak='raw'``
 
     Returns:
         nn.Module: ``model``.
 
     Raises:
-        ValueError: The model has no codec of top-down heatmaps, or has been
-            made DARK before and there are overrides.
+        ValueError: The model has no codec of top-down heatmaps or of SimCC,
+            or has been made DARK before and there are overrides.
         TypeError: An override that the codec does not have.
 
     Example:
@@ -53,7 +54,7 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
 
 def _dark(decoder, overrides):
     name = type(decoder).__name__
-    if not isinstance(decoder, DarkHeatmap):
+    if not isinstance(decoder, (DarkHeatmap, DarkSimCC)):
         cfg = {**dark_codec(name, vars(decoder)), **overrides}
         return KEYPOINT_CODECS.build(cfg)
     if overrides:

@@ -12,7 +12,7 @@ _REGISTRY = 'mmpose.registry'
 _PARTS = {
     'KEYPOINT_CODECS': ('mmpose_dark.codecs', ),
     'METRICS': ('mmpose_dark.evaluation', ),
-    'MODELS': ('mmpose_dark.heads', ),
+    'MODELS': ('mmpose_dark.heads', 'mmpose_dark.distiller'),
     'TRANSFORMS': ('mmpose_dark.transforms', ),
 }
 #: module of an earlier version -> where that is now

@@ -1,6 +1,6 @@
 """From heatmaps to keypoints, the same for all codecs."""
 import math
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -13,22 +13,13 @@ from ..functional._checks import (
 
 
 class Decoding:
-    """The half of a codec that reads heatmaps."""
+    """What a codec decodes by."""
 
-    input_size: Tuple[int, int]
-    heatmap_size: Tuple[int, int]
-    sigma: float
-    use_udp: bool
     flip_shift: Tuple[float, float]
-
-    #: where in a heatmap pixel its index points, in pixels
-    CENTRE = 0.
-    #: the maximum of a target, and what is added to a score
-    PEAK, SCORE_OFFSET = 1., 0.
 
     def _set_decoding(self, decoding: str, modulation: bool, peak: str,
                       blur_kernel_size: Optional[int],
-                      calibration: Optional[Sequence[float]]) -> None:
+                      calibration: Optional[Sequence[float]] = None) -> None:
         self.decoding = check_choice('decoding', decoding, F.METHODS)
         self.modulation = check_choice('modulation', modulation,
                                        (True, False))
@@ -51,6 +42,14 @@ class Decoding:
                 raise ValueError(f'{name}={value!r} has no effect with '
                                  f'{where}: leave it out')
 
+    def _switches(self) -> Dict[str, Any]:
+        """As arguments of the functions that decode."""
+        return dict(
+            method=self.decoding,
+            modulation=self.modulation,
+            peak=self.peak,
+            blur_kernel_size=self.blur_kernel_size)
+
     def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
         """How far a flip test moves the flipped-back map; heatmap px.
 
@@ -62,6 +61,20 @@ class Decoding:
         if exact:
             return self.flip_shift[0]
         return 1. if test_cfg.get('shift_heatmap', False) else 0.
+
+
+class MapDecoding(Decoding):
+    """The half of a codec that reads heatmaps."""
+
+    input_size: Tuple[int, int]
+    heatmap_size: Tuple[int, int]
+    sigma: float
+    use_udp: bool
+
+    #: where in a heatmap pixel its index points, in pixels
+    CENTRE = 0.
+    #: the maximum of a target, and what is added to a score
+    PEAK, SCORE_OFFSET = 1., 0.
 
     def read(self,
              heatmaps: Any,
@@ -96,12 +109,9 @@ class Decoding:
         keypoints, scores, *covariances = F.decode_heatmaps(
             heatmaps,
             self.sigma,
-            method=self.decoding,
-            modulation=self.modulation,
-            peak=self.peak,
-            blur_kernel_size=self.blur_kernel_size,
             return_covariance=return_covariance,
-            target_peak=self.PEAK)
+            target_peak=self.PEAK,
+            **self._switches())
         # MMPose's estimators go from the input to the image by `keypoints /
         # input_size * input_scale`. A corner-aligned crop spans input_size -
         # 1, so, as UDPHeatmap does, decoding puts this factor right.

@@ -13,11 +13,11 @@ from ..functional._checks import (
     check_sigma,
     check_size,
 )
-from ._decoding import Decoding
+from ._decoding import MapDecoding
 
 
 @KEYPOINT_CODECS.register_module()
-class DarkHeatmap(Decoding, BaseKeypointCodec):
+class DarkHeatmap(MapDecoding, BaseKeypointCodec):
     r"""Represent keypoints as heatmaps, distribution-aware both ways.
 
     See `Distribution-Aware Coordinate Representation for Human Pose

@@ -1,8 +1,8 @@
-"""Heatmaps in, keypoints out, as a module."""
+"""Heatmaps or vectors in, keypoints out, as a module."""
 import torch
 from torch import nn
 
-from ..codecs import DarkHeatmap
+from ..codecs import DarkHeatmap, DarkSimCC
 
 
 class DarkDecoder(nn.Module):
@@ -48,19 +48,20 @@ class DarkDecoder(nn.Module):
         """The decoder of a codec.
 
         Args:
-            codec (DarkHeatmap): The codec, :class:`DarkMegviiHeatmap`
-                included
-            return_covariance (bool): As of the class
+            codec (DarkHeatmap | DarkSimCC): The codec,
+                :class:`DarkMegviiHeatmap` included
+            return_covariance (bool): As of the class; not of SimCC
 
         Returns:
-            DarkDecoder: It returns what ``codec.batch_decode`` does.
+            DarkDecoder: It returns what ``codec.batch_decode`` does, without
+            visibilities. That of SimCC takes vectors over x and y.
 
         Raises:
             TypeError: Another codec.
             ValueError: As of the class.
         """
-        if not isinstance(codec, DarkHeatmap):
-            raise TypeError('codec must be a DarkHeatmap, got '
+        if not isinstance(codec, (DarkHeatmap, DarkSimCC)):
+            raise TypeError('codec must be a DarkHeatmap or DarkSimCC, got '
                             f'{type(codec).__name__}')
         self = cls.__new__(cls)
         nn.Module.__init__(self)
@@ -68,6 +69,11 @@ class DarkDecoder(nn.Module):
         return self
 
     def _follow(self, codec, return_covariance):
+        if return_covariance and isinstance(codec, DarkSimCC):
+            raise ValueError(
+                'return_covariance is of heatmaps: their height and shape say '
+                'how sure a network is. Logits of SimCC have another meaning '
+                '(DarkSimCC)')
         if return_covariance and not (
                 codec.decoding == 'dark' and codec.modulation):
             raise ValueError(
@@ -76,12 +82,12 @@ class DarkDecoder(nn.Module):
         self.codec = codec
         self.return_covariance = return_covariance
 
-    def forward(self, heatmaps):
-        """Decode heatmaps.
+    def forward(self, *outputs):
+        """Decode what a network puts out.
 
         Args:
-            heatmaps (Tensor): Heatmaps in shape (B, K, H, W), of any
-                floating type
+            outputs (Tensor): Heatmaps in shape (B, K, H, W), or vectors over
+                x and y in shape (B, K, W) and (B, K, H), of any floating type
 
         Returns:
             tuple:
@@ -94,11 +100,13 @@ class DarkDecoder(nn.Module):
             All float32.
 
         Raises:
-            ValueError: Heatmaps that are not of the codec's heatmap size.
+            ValueError: Heatmaps or vectors that are not of the codec's size.
         """
         # Runtimes differ in what the maximum of a map with a NaN is. Neither
         # NaN nor infinity is a keypoint.
-        heatmaps = torch.nan_to_num(
-            heatmaps.float(), nan=float('inf'), posinf=float('inf'),
-            neginf=-float('inf'))
-        return self.codec.read(heatmaps, self.return_covariance)
+        outputs = [torch.nan_to_num(
+            output.float(), nan=float('inf'), posinf=float('inf'),
+            neginf=-float('inf')) for output in outputs]
+        if isinstance(self.codec, DarkSimCC):
+            return self.codec.read(*outputs)[:2]
+        return self.codec.read(*outputs, self.return_covariance)

@@ -3,19 +3,24 @@
 mmdeploy converts a DARK model like any other, and its backend models decode
 with ``head.decode``, so with DARK. Only the files for its SDK, which decodes
 in C++, are refused: "Unsupported codecs type". The SDK has the official
-algorithm of DARK, from the raw peak; :func:`register` has it used.
+algorithm of DARK, from the raw peak; :func:`register` has it used. Vectors of
+SimCC it reads by their highest bins, and by DARK in no way.
 """
+import copy
+
 from ..functional._checks import check_blur_kernel_size
 
 _NAMES = ('DarkHeatmap', 'mmpose_dark.DarkHeatmap')
+_SIMCC = ('DarkSimCC', 'mmpose_dark.DarkSimCC')
 
 
 def register():
-    """Make mmdeploy write SDK files for configs of :class:`DarkHeatmap`.
+    """Make mmdeploy write SDK files for configs of DARK codecs.
 
-    Call it before ``mmdeploy.apis`` builds a task processor. The SDK then
-    decodes by the official algorithm, which is DARK with ``peak='raw'``, and
-    without flip test, as it always does.
+    Those of :class:`DarkHeatmap`, and of :class:`DarkSimCC` with
+    ``decoding='argmax'``. Call it before ``mmdeploy.apis`` builds a task
+    processor. The SDK then decodes heatmaps by the official algorithm, which
+    is DARK with ``peak='raw'``, and without flip test, as it always does.
 
     Raises:
         ImportError: mmdeploy is not installed.
@@ -31,11 +36,37 @@ def register():
             codec = self.model_cfg.codec
             if isinstance(codec, (list, tuple)):
                 codec = codec[-1]
+            if codec.type in _SIMCC:
+                return simcc_decoder(self.model_cfg)
             if codec.type not in _NAMES:
                 return super().get_postprocess(*args, **kwargs)
             params = dict(self.model_cfg.model.test_cfg)
             params.update(codec_params(codec))
             return dict(type='TopdownHeatmapSimpleHeadDecode', params=params)
+
+
+def simcc_decoder(cfg):
+    """The SDK's decoder of vectors for a config of :class:`DarkSimCC`.
+
+    Args:
+        cfg (Config): The model's config
+
+    Returns:
+        dict: ``type`` and ``params``, as for ``SimCCLabel``.
+
+    Raises:
+        ValueError: A decoding that the SDK does not have.
+    """
+    codec = cfg.codec[-1] if isinstance(cfg.codec, list) else cfg.codec
+    decoding = codec.get('decoding', 'dark')
+    if decoding != 'argmax':
+        raise ValueError(
+            'the SDK reads vectors of SimCC by their highest bins: use '
+            "decoding='argmax', or the file of export_onnx, which has DARK "
+            f'inside, got decoding={decoding!r}')
+    params = copy.deepcopy(dict(cfg.model.test_cfg))
+    params.update(codec, type='SimCCLabel', export_postprocess=False)
+    return dict(type='SimCCLabelDecode', params=params)
 
 
 def codec_params(codec):

@@ -6,8 +6,8 @@ from mmcv.cnn import fuse_conv_bn
 from torch import nn
 
 from .. import functional as F  # noqa: N812
-from ..codecs import DarkHeatmap
-from ..heads import DarkHeadMixin
+from ..codecs import DarkHeatmap, DarkSimCC
+from ..heads import DarkHeadMixin, DarkSimCCMixin
 from ..model import apply_dark
 from .decoder import DarkDecoder
 
@@ -24,11 +24,11 @@ class PoseNetwork(nn.Module):
         flip_test (bool): Whether the mirrored crops are predicted as well,
             in the same batch. Defaults to ``False``
         return_covariance (bool): As of :class:`DarkDecoder`
-        half (bool): Whether to compute heatmaps in float16. They are decoded
-            in float32 all the same. Defaults to ``False``
+        half (bool): Whether the network computes in float16. What it puts out
+            is decoded in float32 all the same. Defaults to ``False``
 
     Raises:
-        ValueError: A model without top-down heatmaps, of a codec that DARK
+        ValueError: A model without heatmaps or vectors, of a codec that DARK
             cannot read, or without what the flip test has to know.
     """
 
@@ -42,7 +42,7 @@ class PoseNetwork(nn.Module):
         if getattr(self.model, 'head', None) is None:
             raise ValueError(f'{type(model).__name__} has no head to decode')
         if not isinstance(getattr(self.model.head, 'decoder', None),
-                          DarkHeatmap):
+                          (DarkHeatmap, DarkSimCC)):
             apply_dark(self.model)
         self.decoder = DarkDecoder.from_codec(
             self.model.head.decoder, return_covariance)
@@ -52,7 +52,8 @@ class PoseNetwork(nn.Module):
         head = self.model.head
         self.flip_shift = head.decoder.merge_shift(
             self.model.test_cfg or {},
-            isinstance(head, DarkHeadMixin) and head.flip_shift == 'exact')
+            isinstance(head, (DarkHeadMixin, DarkSimCCMixin))
+            and head.flip_shift == 'exact')
         self.dtype = torch.float16 if half else torch.float32
         if half:
             # What is rounded once is half as far off in the end.
@@ -78,16 +79,29 @@ class PoseNetwork(nn.Module):
             mirror = torch.arange(inputs.shape[-1] - 1, -1, -1,
                                   device=inputs.device)
             inputs = torch.cat([inputs, inputs.index_select(-1, mirror)])
-        heatmaps = self.model._forward(inputs.to(self.dtype))
-        if isinstance(heatmaps, (list, tuple)):
-            heatmaps = heatmaps[-1]
-        heatmaps = heatmaps.float()
+        outputs = self.model._forward(inputs.to(self.dtype))
+        if not isinstance(outputs, (list, tuple)):
+            outputs = [outputs]
+        if not self._of_vectors:
+            outputs = outputs[-1:]  # of several stages
+        outputs = [output.float() for output in outputs]
         if self.flip_test:
-            pairs = heatmaps.reshape(2, -1, *heatmaps.shape[1:])
-            flipped = F.flip_heatmaps(
-                pairs[1], self.flip_indices, shift=self.flip_shift)
-            heatmaps = (pairs[0] + flipped) * 0.5
-        return self.decoder(heatmaps)
+            straight, mirrored = zip(*(
+                output.reshape(2, -1, *output.shape[1:])
+                for output in outputs))
+            outputs = [(one + other) * 0.5 for one, other in
+                       zip(straight, self._flip_back(*mirrored))]
+        return self.decoder(*outputs)
+
+    @property
+    def _of_vectors(self):
+        return isinstance(self.decoder.codec, DarkSimCC)
+
+    def _flip_back(self, *outputs):
+        how = dict(flip_indices=self.flip_indices, shift=self.flip_shift)
+        if self._of_vectors:
+            return F.flip_simcc(*outputs, **how)
+        return [F.flip_heatmaps(*outputs, **how)]
 
 
 def attribute(model, name):

@@ -5,7 +5,7 @@ import json
 import torch
 
 from ..alignment import entries
-from ..codecs import DarkHeatmap, DarkMegviiHeatmap
+from ..codecs import DarkHeatmap, DarkMegviiHeatmap, DarkSimCC
 from ..version import __version__
 from .network import attribute
 
@@ -93,16 +93,19 @@ def metadata(network):
 
 
 def codec_config(codec):
-    """The config that builds a :class:`DarkHeatmap`, of either kind.
+    """The config that builds a DARK codec.
 
     Args:
-        codec (DarkHeatmap): The codec
+        codec (DarkHeatmap | DarkSimCC): The codec
 
     Returns:
         dict: ``type`` and all arguments.
     """
-    names = set(inspect.signature(DarkHeatmap).parameters)
+    kind = DarkSimCC if isinstance(codec, DarkSimCC) else DarkHeatmap
+    names = set(inspect.signature(kind).parameters)
     if isinstance(codec, DarkMegviiHeatmap):
         names = names - {'sigma', 'use_udp'} | {'kernel_size'}
-    return dict(type=type(codec).__name__,
-                **{name: getattr(codec, name) for name in sorted(names)})
+    options = {name: getattr(codec, name) for name in sorted(names)}
+    if kind is DarkSimCC:
+        options['sigma'] = codec.sigma.tolist()
+    return dict(type=type(codec).__name__, **options)

@@ -14,20 +14,20 @@ from .comparison import (
     coco_metric,
     compare,
     comparison_table,
-    decoders,
     summary,
 )
-from .heatmaps import MERGES, KeptHeatmaps, load, predict
+from .heatmaps import MERGES, KeptHeatmaps, decoders, load, predict
 from .metric import DarkCocoMetric
 from .ranking import ap_gain, evaluated, promised_scores
 from .reliability import LEVELS, Reliability, reliability_table
 from .runner import build_test_runner, only_test
 from .timing import environment, take_turns
+from .vectors import KeptVectors
 
 __all__ = [
-    'LEVELS', 'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'Reliability',
-    'add_intervals', 'ap_gain', 'build_test_runner', 'coco_metric', 'compare',
-    'comparison_table', 'decoders', 'environment', 'evaluated', 'load',
-    'markdown_table', 'only_test', 'predict', 'promised_scores',
-    'reliability_table', 'summary', 'take_turns'
+    'LEVELS', 'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'KeptVectors',
+    'Reliability', 'add_intervals', 'ap_gain', 'build_test_runner',
+    'coco_metric', 'compare', 'comparison_table', 'decoders', 'environment',
+    'evaluated', 'load', 'markdown_table', 'only_test', 'predict',
+    'promised_scores', 'reliability_table', 'summary', 'take_turns'
 ]

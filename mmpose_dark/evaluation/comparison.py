@@ -9,21 +9,7 @@ from mmpose.evaluation.metrics import CocoMetric
 from scipy.stats import bootstrap
 
 from .._markdown import markdown_table
-from ..conventions import official_kernel
 from .heatmaps import MERGES, KeptHeatmaps
-
-
-def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
-    """Name -> arguments of ``DarkHeatmap``; the official one last."""
-    return {
-        'argmax': dict(decoding='argmax'),
-        'shift': dict(decoding='shift'),
-        'DARK, no modulation': dict(modulation=False),
-        'DARK': {},
-        'DARK, peak=raw': dict(peak='raw'),
-        'DARK, official': dict(peak='raw',
-                               blur_kernel_size=official_kernel(sigma)),
-    }
 
 
 def compare(kept: KeptHeatmaps,
@@ -33,7 +19,7 @@ def compare(kept: KeptHeatmaps,
     """Score every decoder under every merge.
 
     Args:
-        kept (KeptHeatmaps): What a network predicted
+        kept (KeptHeatmaps): What a network predicted, or KeptVectors
         metric (BaseMetric): A metric of MMPose, with its ``dataset_meta``
         merges (Sequence[str]): Some of :data:`MERGES`. Defaults to all
         progress (callable): Wraps the cases, as ``rich.progress.track`` does
@@ -43,7 +29,7 @@ def compare(kept: KeptHeatmaps,
         and mean_y (input px), OKS (N, ).
     """
     cases = [(merge, name, options) for merge in merges
-             for name, options in decoders(kept.codec['sigma']).items()]
+             for name, options in kept.decoders().items()]
     rows, merged, heatmaps = [], None, None
     for merge, name, options in progress(cases):
         if merge != merged:
@@ -108,8 +94,8 @@ def summary(kept: KeptHeatmaps,
     error = kept.errors(points)
     distance = np.linalg.norm(error, axis=2)
     near = distance < 6
-    signed = error[near].mean(0) if near.any() else (np.nan, np.nan)
-    return (float(np.nanmedian(distance)), *map(float, signed))
+    x, y = error[near].mean(0) if near.any() else (np.nan, np.nan)
+    return float(np.nanmedian(distance)), float(x), float(y)
 
 
 def coco_metric(ann_file: Union[str, Path], meta: Dict[str, Any]) -> Any:

@@ -13,16 +13,29 @@ from typing import Any, Callable, Dict, List, Tuple, Union
 import mmpose
 import numpy as np
 import torch
+from mmpose.codecs import SimCCLabel
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap
-from ..conventions import dark_codec
+from ..conventions import dark_codec, official_kernel
 
 #: merges of a flip test: without one, as MMPose does, and where it belongs
 MERGES = ('none', 'stock', 'exact')
 
+
+def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
+    """Name -> arguments of ``DarkHeatmap``; the official one last."""
+    return {
+        'argmax': dict(decoding='argmax'),
+        'shift': dict(decoding='shift'),
+        'DARK, no modulation': dict(modulation=False),
+        'DARK': {},
+        'DARK, peak=raw': dict(peak='raw'),
+        'DARK, official': dict(peak='raw',
+                               blur_kernel_size=official_kernel(sigma)),
+    }
 
 
 @dataclass
@@ -37,14 +50,14 @@ class KeptHeatmaps:
         codec: Sizes, sigma and alignment as arguments of ``DarkHeatmap``.
         sigmas: (K, ) the OKS constants of the data set.
     """
-    heatmaps: np.ndarray
-    flipped: np.ndarray
+    heatmaps: Any
+    flipped: Any
     flip_indices: List[int]
     samples: List[dict]
     codec: dict
     sigmas: np.ndarray
 
-    def merged(self, merge: str) -> np.ndarray:
+    def merged(self, merge: str) -> Any:
         """(N, K, H, W) by a merge of the flip test, see :data:`MERGES`."""
         if merge not in MERGES:
             raise ValueError(f'merge must be one of {MERGES}, got {merge!r}')
@@ -56,7 +69,11 @@ class KeptHeatmaps:
         back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
         return (self.heatmaps + back) * np.float32(.5)
 
-    def decode(self, heatmaps: np.ndarray, return_covariance: bool = False,
+    def decoders(self) -> Dict[str, Dict[str, Any]]:
+        """Name -> arguments of ``DarkHeatmap``; the official one last."""
+        return decoders(self.codec['sigma'])
+
+    def decode(self, heatmaps: Any, return_covariance: bool = False,
                **options: Any) -> Tuple[np.ndarray, ...]:
         """(N, K, 2) input px, (N, K) scores and, if asked for, covariances.
 
@@ -163,10 +180,10 @@ def predict(runner: Any,
             ``rich.progress.track`` does.
 
     Returns:
-        KeptHeatmaps: What its head predicts.
+        KeptHeatmaps: What its head predicts; :class:`KeptVectors` of SimCC.
 
     Raises:
-        TypeError: A head without a codec of Gaussian heatmaps.
+        TypeError: A head without a codec of Gaussian heatmaps or of SimCC.
         ValueError: Persons without labels.
     """
     model, loader = runner.model.eval(), runner.test_dataloader
@@ -174,28 +191,41 @@ def predict(runner: Any,
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
-    kept = [], []
-    samples = []
+    of_vectors = isinstance(model.head.decoder, SimCCLabel)
+    passes: Tuple[List[Any], List[Any]] = ([], [])
+    samples: List[dict] = []
     with torch.no_grad():
         for batch in progress(loader):
             data = model.data_preprocessor(batch, False)
-            for out, inputs in zip(kept, (data['inputs'],
-                                          data['inputs'].flip(-1))):
+            for out, inputs in zip(passes, (data['inputs'],
+                                            data['inputs'].flip(-1))):
                 maps = model.head.forward(model.extract_feat(inputs))
-                maps = maps[-1] if isinstance(maps, (list, tuple)) else maps
-                out.append(maps.float().cpu().numpy())
+                maps = maps if isinstance(maps, (list, tuple)) else [maps]
+                maps = maps if of_vectors else maps[-1:]
+                out.append([m.float().cpu().numpy() for m in maps])
             samples += [s.cpu().numpy().to_dict()
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
-    return KeptHeatmaps(
-        *map(np.concatenate, kept), list(meta['flip_indices']), samples,
-        codec, np.array(meta['sigmas']))
+    straight, flipped = (
+        tuple(map(np.concatenate, zip(*batches))) for batches in passes)
+    kind: Any = KeptHeatmaps
+    if of_vectors:
+        from .vectors import KeptVectors  # which builds on this module
+        kind = KeptVectors
+    else:
+        (straight, ), (flipped, ) = straight, flipped
+    return kind(straight, flipped, list(meta['flip_indices']), samples, codec,
+                np.array(meta['sigmas']))
 
 
 def _codec_of(decoder: Any) -> Dict[str, Any]:
-    """Sizes, sigma and alignment as arguments of ``DarkHeatmap``."""
+    """Sizes, sigma and alignment as arguments of the DARK codec."""
     name = type(decoder).__name__
     options = vars(decoder)
+    if isinstance(decoder, SimCCLabel):
+        codec = dark_codec('SimCCLabel', options)
+        del codec['type']
+        return codec
     if name != 'DarkHeatmap':
         try:
             options = dark_codec(name, options)
@@ -275,5 +305,5 @@ def load(path: Union[str, Path],
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
                 keypoints_visible=labels[..., 2])))
-    return KeptHeatmaps(*kept, list(map(int, flip_indices)), samples, codec,
-                        np.array(sigmas))
+    return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
+                        samples, codec, np.array(sigmas))

@@ -41,7 +41,7 @@ SEED = 20231123
 
 _OURS = 'mmpose_dark.DarkHeatmap'
 #: name -> config of a codec without its geometry
-CONTENDERS = {
+CONTENDERS: Dict[str, Dict[str, Any]] = {
     'DARK': dict(type=_OURS),
     'DARK raw peak': dict(type=_OURS, peak='raw'),
     'DARK unmodulated': dict(type=_OURS, modulation=False),

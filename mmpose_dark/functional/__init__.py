@@ -2,7 +2,7 @@
 
 Imports no mm* package, and torch only when a tensor is handed in.
 """
-from .accuracy import pck_accuracy
+from .accuracy import pck_accuracy, vector_accuracy
 from .coverage import ellipse_limit, log_likelihood, mahalanobis
 from .decode import (
     METHODS,
@@ -15,10 +15,19 @@ from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
 from .oks import expected_oks
+from .simcc import decode_simcc, decode_visibility, flip_simcc
+from .vectors import (
+    decode_vectors,
+    encode_bins,
+    encode_vectors,
+    flip_vectors,
+)
 
 __all__ = [
-    'METHODS', 'PEAKS', 'decode_heatmaps', 'ellipse_limit', 'encode_heatmaps',
-    'expected_oks', 'flip_heatmaps', 'log_likelihood', 'mahalanobis',
-    'keypoint_weights', 'modulate_heatmaps', 'pck_accuracy',
-    'scale_covariances', 'scale_keypoints'
+    'METHODS', 'PEAKS', 'decode_heatmaps', 'decode_simcc', 'decode_vectors',
+    'decode_visibility', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
+    'encode_vectors', 'expected_oks', 'flip_heatmaps', 'flip_simcc',
+    'flip_vectors', 'keypoint_weights', 'log_likelihood', 'mahalanobis',
+    'modulate_heatmaps', 'pck_accuracy', 'scale_covariances',
+    'scale_keypoints', 'vector_accuracy'
 ]

@@ -15,8 +15,7 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
 
 def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     """Return ``sigma`` as a float; it must be a length, in heatmap px."""
-    if (not isinstance(sigma, (numbers.Real, np.number))
-            or isinstance(sigma, bool) or not 1e-3 <= float(sigma) <= 1e4):
+    if not _is_number(sigma) or not 1e-3 <= float(sigma) <= 1e4:
         raise ValueError(f'{name} must be a number from 0.001 to 10000 '
                          f'(heatmap px), got {sigma!r}')
     return float(sigma)
@@ -24,9 +23,7 @@ def check_sigma(sigma: Any, name: str = 'sigma') -> float:
 
 def check_positive(value: Any, name: str) -> float:
     """Return ``value`` as a float; it must be positive and finite."""
-    if (not isinstance(value, (numbers.Real, np.number))
-            or isinstance(value, bool)
-            or not 0 < float(value) < float('inf')):
+    if not _is_number(value) or not 0 < float(value) < float('inf'):
         raise ValueError(
             f'{name} must be a positive number, got {value!r}')
     return float(value)
@@ -44,6 +41,30 @@ def check_calibration(calibration: Any) -> Optional[Tuple[float, float]]:
             'calibration must be a positive scale and positive degrees of '
             f'freedom, as tools/calibrate.py prints them, got {calibration!r}'
         ) from None
+
+
+def check_sigmas(sigma: Any) -> Tuple[float, float]:
+    """Return sigma over x and over y; one number stands for both."""
+    try:
+        x, y = (sigma, sigma) if _is_number(sigma) else sigma
+        return check_sigma(x), check_sigma(y)
+    except (TypeError, ValueError):
+        raise ValueError(
+            'sigma must be a number from 0.001 to 10000 (bins) or two, for x '
+            f'and y, got {sigma!r}') from None
+
+
+def check_number(name: str, value: Any, low: float = 1e-6,
+                 high: float = 1e6) -> None:
+    """Raise ``ValueError`` unless ``value`` is a number in that range."""
+    if not _is_number(value) or not low <= value <= high:
+        raise ValueError(f'{name} must be a number from {low:g} to {high:g}, '
+                         f'got {value!r}')
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (numbers.Real, np.number)) and not isinstance(
+        value, bool)
 
 
 def check_size(size: Any, name: str) -> Tuple[int, int]:

@@ -3,7 +3,7 @@
 Symbols: M maps, m of them, a window of w pixels a side. Outside the map is 0.
 """
 from functools import lru_cache
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .modulate import Kernel
 
 
 def windows(xp: Backend, maps: Array, y: Array, x: Array, reach: int,
-            which=slice(None)) -> Array:
+            which: Any = slice(None)) -> Array:
     """Cut a window around one pixel of every map.
 
     Args:
@@ -25,29 +25,35 @@ def windows(xp: Backend, maps: Array, y: Array, x: Array, reach: int,
     Returns:
         Array: in shape (m, 2 * reach + 1, 2 * reach + 1).
     """
-    return (_numpy_windows if xp.dynamic else _torch_windows)(
-        maps, y, x, reach, which)
+    how = _numpy_windows if xp.dynamic else _torch_windows
+    return how(maps, y, x, (reach, reach), which)
+
+
+def row_windows(xp: Backend, rows: Array, x: Array, reach: int) -> Array:
+    """:func:`windows` of rows (M, W) around one bin: (M, 2 * reach + 1)."""
+    how = _numpy_windows if xp.dynamic else _torch_windows
+    return how(rows[:, None], 0 * x, x, (0, reach), slice(None))[:, 0]
 
 
 def _numpy_windows(maps, y, x, reach, which):
-    height, width = maps.shape[1:]
     which = np.arange(len(maps))[which]
-    size = 2 * reach + 1
-    if height < size or width < size:
-        maps = np.pad(maps, ((0, 0), (0, max(0, size - height)),
-                             (0, max(0, size - width))))
-    top, over_y = (of[y] for of in _starts(maps.shape[1], reach))
-    left, over_x = (of[x] for of in _starts(maps.shape[2], reach))
-    out = cut(maps, (size, size), which, top, left)
+    (height, width), (ry, rx) = maps.shape[1:], reach
+    size = 2 * ry + 1, 2 * rx + 1
+    if height < size[0] or width < size[1]:
+        maps = np.pad(maps, ((0, 0), (0, max(0, size[0] - height)),
+                             (0, max(0, size[1] - width))))
+    top, over_y = (of[y] for of in _starts(maps.shape[1], ry))
+    left, over_x = (of[x] for of in _starts(maps.shape[2], rx))
+    out = cut(maps, size, which, top, left)
     # Windows that reach over the border are cut again, out of zeros with
     # what is on the map in their middle.
     over = (over_y | over_x).nonzero()[0]
     if len(over):
-        padded = np.zeros((len(over), size + 2 * reach, size + 2 * reach),
+        padded = np.zeros((len(over), size[0] + 2 * ry, size[1] + 2 * rx),
                           maps.dtype)
-        padded[:, reach:reach + size, reach:reach + size] = out[over]
-        out[over] = cut(padded, (size, size), np.arange(len(over)),
-                        over_y[over] + reach, over_x[over] + reach)
+        padded[:, ry:ry + size[0], rx:rx + size[1]] = out[over]
+        out[over] = cut(padded, size, np.arange(len(over)),
+                        over_y[over] + ry, over_x[over] + rx)
     return out
 
 
@@ -62,7 +68,8 @@ def _starts(size, reach):
     return on_map, start - on_map
 
 
-def cut(maps: np.ndarray, size: Tuple[int, int], which, top, left):
+def cut(maps: np.ndarray, size: Tuple[int, int], which: Any, top: Any,
+        left: Any) -> np.ndarray:
     """(m, *size) windows of the maps ``which`` at ``top`` and ``left``.
 
     A strided view copies each window in one go, several times faster than an
@@ -79,8 +86,8 @@ def cut(maps: np.ndarray, size: Tuple[int, int], which, top, left):
 def _torch_windows(maps, y, x, reach, which):
     import torch
     num, height, width = maps.shape
-    around = torch.arange(-reach, reach + 1, device=maps.device)
-    rows, cols = y[:, None] + around, x[:, None] + around
+    rows, cols = (at[:, None] + torch.arange(-r, r + 1, device=maps.device)
+                  for at, r in zip((y, x), reach))
     inside = (((rows >= 0) & (rows < height))[:, :, None] &
               ((cols >= 0) & (cols < width))[:, None, :])
     index = (rows.clamp(0, height - 1)[:, :, None] * width +

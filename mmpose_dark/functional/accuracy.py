@@ -2,7 +2,7 @@
 import math
 from typing import Tuple
 
-from ._backend import Array, Backend, as_maps
+from ._backend import Array, Backend, as_maps, backend_of
 
 
 def pck_accuracy(heatmaps: Array,
@@ -47,9 +47,63 @@ def pck_accuracy(heatmaps: Array,
     # it would be rounded.
     distance = ((x - true_x) * width)**2 + ((y - true_y) * height)**2
     limit = math.ceil((thr * height * width)**2 * (1 - 1e-9))
+    return _mean_share(xp, distance < limit, weights)
+
+
+def vector_accuracy(vectors: Tuple[Array, Array],
+                    targets: Tuple[Array, Array],
+                    weights: Array,
+                    thr: float = 0.05) -> Array:
+    """Share of joints whose highest bins are where they should be.
+
+    The value of :func:`mmpose.evaluation.functional.simcc_pck_accuracy`,
+    computed where the vectors are and without waiting for them.
+
+    Args:
+        vectors (tuple[np.ndarray | Tensor]): Predictions over x and y, in
+            shape (B, K, W) and (B, K, H).
+        targets (tuple[np.ndarray | Tensor]): Labels in the same shapes.
+        weights (np.ndarray | Tensor): Target weights in shape (B, K).
+        thr (float): As of :func:`pck_accuracy`; also here x is divided by H
+            and y by W. Defaults to 0.05.
+
+    Returns:
+        np.ndarray | Tensor: As of :func:`pck_accuracy`.
+
+    Raises:
+        ValueError: Shapes that do not belong together.
+    """
+    shapes = [tuple(part.shape) for part in (*vectors, *targets)]
+    batch = tuple(weights.shape)
+    if (len(batch) != 2 or shapes[:2] != shapes[2:]
+            or any(len(shape) != 3 or shape[:2] != batch
+                   for shape in shapes)):
+        raise ValueError(
+            'vectors and targets must be in shape (B, K, W) and (B, K, H) and '
+            f'weights in shape (B, K), got {shapes[:2]}, {shapes[2:]} and '
+            f'{batch}')
+    xp = backend_of(weights)
+    found, truth = (_bins(xp, *pair) for pair in (vectors, targets))
+    width, height = shapes[0][2], shapes[1][2]
+    distance = (((found[0] - truth[0]) * width)**2 +
+                ((found[1] - truth[1]) * height)**2)
+    limit = math.ceil((thr * height * width)**2 * (1 - 1e-9))
+    return _mean_share(xp, distance < limit, weights)
+
+
+def _bins(xp, *vectors):
+    """(B, K) x and y of the maxima; -1 where not both are positive."""
+    index = [xp.argmax(part) for part in vectors]
+    x_top, y_top = (xp.take_last(part, i) for part, i in zip(vectors, index))
+    absent = (x_top <= 0) | (y_top <= 0)
+    return [xp.where(absent, -1, i) for i in index]
+
+
+def _mean_share(xp, hit, weights):
+    """The mean over the keypoints of the share of joints that are hit."""
     counts = weights > 0
     like = xp.as_float(weights, 'weights')
-    hits = xp.to_float(counts & (distance < limit), like).sum(0)
+    hits = xp.to_float(counts & hit, like).sum(0)
     total = xp.to_float(counts, like).sum(0)
     present = xp.to_float(total > 0, like)
     share = hits / xp.where(total > 0, total, 1.)

@@ -5,6 +5,8 @@ from .heatmap import (
     DarkHeatmapHead,
     DarkViPNASHead,
 )
+from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
-__all__ = ['DarkCPMHead', 'DarkHeadMixin', 'DarkHeatmapHead',
+__all__ = ['DarkCPMHead', 'DarkHeadMixin', 'DarkHeatmapHead', 'DarkRTMCCHead',
+           'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin',
            'DarkViPNASHead']

@@ -23,7 +23,7 @@ def stock_reading(model: nn.Module) -> nn.Module:
     By the standard shift, the flip test merged as by the stock head.
     """
     model = copy.deepcopy(model)
-    head = model.head
+    head: Any = model.head
     head.decoder.decoding = 'shift'
     head.flip_shift = 'stock'
     head.output_covariance = False
