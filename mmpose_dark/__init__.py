@@ -18,6 +18,7 @@ _PARTS = {
     'DarkHeatmap': '.codecs',
     'DarkHeatmapHead': '.heads',
     'DarkMegviiHeatmap': '.codecs',
+    'DarkPoseHeatmap': '.codecs',
     'DarkRTMCCHead': '.heads',
     'DarkRTMWHead': '.heads',
     'DarkSimCC': '.codecs',

@@ -89,6 +89,8 @@ def check_alignment(cfg: Any) -> bool:
         return _warn_of_vectors(ratios, test_cfg, exact) and agree
     if not test_cfg.get('flip_test', False):
         shift = None
+    if any(name == 'DarkPoseHeatmap' for _, name in built):
+        return _warn_unless_darkpose(crops, shift)
     return warn_unless_aligned(crops, codecs, shift)
 
 
@@ -127,6 +129,17 @@ def _warn_of_vectors(ratios: Set[float], test_cfg: Any, exact: bool) -> bool:
         f'(here {_said({ratio - 1 for ratio in ratios})}): keypoints come out '
         'half of that to the right. Use darkify(..., head=True), or '
         'apply_dark on the built model', stacklevel=3)
+    return False
+
+
+def _warn_unless_darkpose(crops: Set[bool],
+                          shift_heatmap: Optional[bool]) -> bool:
+    if not any(crops) and not shift_heatmap:
+        return True
+    warnings.warn(
+        'DarkPoseHeatmap goes with TopdownAffine(use_udp=False) and '
+        f'shift_heatmap=False, got use_udp={_said(crops)}, '
+        f'shift_heatmap={shift_heatmap}', stacklevel=3)
     return False
 
 

@@ -1,6 +1,7 @@
 """Codecs, registered with MMPose."""
+from .darkpose import DarkPoseHeatmap
 from .heatmap import DarkHeatmap
 from .megvii import DarkMegviiHeatmap
 from .simcc import DarkSimCC
 
-__all__ = ['DarkHeatmap', 'DarkMegviiHeatmap', 'DarkSimCC']
+__all__ = ['DarkHeatmap', 'DarkMegviiHeatmap', 'DarkPoseHeatmap', 'DarkSimCC']

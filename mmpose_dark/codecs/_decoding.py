@@ -69,10 +69,10 @@ class MapDecoding(Decoding):
     input_size: Tuple[int, int]
     heatmap_size: Tuple[int, int]
     sigma: float
-    use_udp: bool
 
-    #: where in a heatmap pixel its index points, in pixels
-    CENTRE = 0.
+    #: input px per px of the heatmap, and what is added before, (x, y)
+    decode_factor: Tuple[float, float]
+    centre: Tuple[float, float]
     #: the maximum of a target, and what is added to a score
     PEAK, SCORE_OFFSET = 1., 0.
 
@@ -112,15 +112,10 @@ class MapDecoding(Decoding):
             return_covariance=return_covariance,
             target_peak=self.PEAK,
             **self._switches())
-        # MMPose's estimators go from the input to the image by `keypoints /
-        # input_size * input_scale`. A corner-aligned crop spans input_size -
-        # 1, so, as UDPHeatmap does, decoding puts this factor right.
-        corner = 1 if self.use_udp else 0
-        factor = [of_input / (of_map - corner) for of_input, of_map in
-                  zip(self.input_size, self.heatmap_size)]
+        factor = self.decode_factor
         if self.SCORE_OFFSET:
             scores = scores / self.PEAK + self.SCORE_OFFSET
-        return (F.scale_keypoints(keypoints, factor, self.CENTRE), scores,
+        return (F.scale_keypoints(keypoints, factor, self.centre), scores,
                 *(F.scale_covariances(c, factor) * self._covariance_scale
                   for c in covariances))
 

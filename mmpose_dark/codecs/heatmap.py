@@ -93,6 +93,9 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
     label_mapping_table = dict(keypoint_weights='keypoint_weights', )
     field_mapping_table = dict(heatmaps='heatmaps', )
 
+    #: where in a heatmap pixel its index points, in pixels
+    CENTRE = 0.
+
     def __init__(self,
                  input_size: Tuple[int, int],
                  heatmap_size: Tuple[int, int],
@@ -125,6 +128,12 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
         self.scale_factor = (
             (np.array(self.input_size) - corner) /
             (np.array(self.heatmap_size) - corner)).astype(np.float32)
+        # MMPose's estimators go from the input to the image by `keypoints /
+        # input_size * input_scale`. A corner-aligned crop spans input_size -
+        # 1, so, as UDPHeatmap does, decoding puts this factor right.
+        (w, h), (width, height) = self.input_size, self.heatmap_size
+        self.decode_factor = w / (width - corner), h / (height - corner)
+        self.centre = self.CENTRE, self.CENTRE
         #: how far to shift a flipped-back heatmap, (x, y) in heatmap px:
         #: 0.75 px at stride 4
         self.flip_shift = mirror_offset(
@@ -178,8 +187,8 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
         """
         keypoints, keypoints_visible = check_one_instance(
             keypoints, keypoints_visible)
-        points = (keypoints / self.scale_factor - self.CENTRE).astype(
-            np.float32)
+        points = keypoints / self.scale_factor - np.array(self.centre)
+        points = points.astype(np.float32)
         weights = F.keypoint_weights(
             points, keypoints_visible, self.heatmap_size, self.sigma,
             unbiased=self.unbiased)

@@ -82,12 +82,14 @@ class DarkDecoder(nn.Module):
         self.codec = codec
         self.return_covariance = return_covariance
 
-    def forward(self, *outputs):
+    def forward(self, heatmaps, simcc_y=None):
         """Decode what a network puts out.
 
         Args:
-            outputs (Tensor): Heatmaps in shape (B, K, H, W), or vectors over
-                x and y in shape (B, K, W) and (B, K, H), of any floating type
+            heatmaps (Tensor): Heatmaps in shape (B, K, H, W), or of SimCC the
+                vectors over x in shape (B, K, W); of any floating type
+            simcc_y (Tensor, optional): Of SimCC the vectors over y in shape
+                (B, K, H)
 
         Returns:
             tuple:
@@ -102,11 +104,17 @@ class DarkDecoder(nn.Module):
         Raises:
             ValueError: Heatmaps or vectors that are not of the codec's size.
         """
-        # Runtimes differ in what the maximum of a map with a NaN is. Neither
-        # NaN nor infinity is a keypoint.
-        outputs = [torch.nan_to_num(
-            output.float(), nan=float('inf'), posinf=float('inf'),
-            neginf=-float('inf')) for output in outputs]
         if isinstance(self.codec, DarkSimCC):
-            return self.codec.read(*outputs)[:2]
-        return self.codec.read(*outputs, self.return_covariance)
+            return self.codec.read(_finite(heatmaps), _finite(simcc_y))[:2]
+        return self.codec.read(_finite(heatmaps), self.return_covariance)
+
+
+def _finite(output):
+    """float32, with infinity for what is not a number.
+
+    Runtimes differ in what the maximum of a map with a NaN is. Neither NaN
+    nor infinity is a keypoint.
+    """
+    return torch.nan_to_num(
+        output.float(), nan=float('inf'), posinf=float('inf'),
+        neginf=-float('inf'))

@@ -206,9 +206,11 @@ def predict(runner: Any,
             samples += [s.cpu().numpy().to_dict()
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
+    kind: Any = KeptHeatmaps
+    straight: Any
+    flipped: Any
     straight, flipped = (
         tuple(map(np.concatenate, zip(*batches))) for batches in passes)
-    kind: Any = KeptHeatmaps
     if of_vectors:
         from .vectors import KeptVectors  # which builds on this module
         kind = KeptVectors

@@ -224,21 +224,21 @@ def _peak_and_step(xp: Backend, maps: Array, how: _How
 
 
 def scale_keypoints(keypoints: Array, factor: Sequence[float],
-                    centre: float = 0.) -> Array:
+                    centre: Sequence[float] = (0., 0.)) -> Array:
     """From pixels of a map to those of the image that it stands for.
 
     Args:
         keypoints (np.ndarray | Tensor): Positions (x, y) in shape (..., 2);
             heatmap pixels.
         factor (Sequence[float]): Size of a heatmap pixel along x and y.
-        centre (float): Where in a heatmap pixel its index points; 0 for its
-            centre at whole numbers. Defaults to 0.
+        centre (Sequence[float]): What to add before, along x and y; heatmap
+            pixels. Defaults to nothing: pixel 0 lies on pixel 0.
 
     Returns:
         np.ndarray | Tensor: ``(keypoints + centre) * factor``.
     """
     return backend_of(keypoints).last_axis(
-        [(keypoints[..., i] + centre) * factor[i] for i in range(2)])
+        [(keypoints[..., i] + centre[i]) * factor[i] for i in range(2)])
 
 
 def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
