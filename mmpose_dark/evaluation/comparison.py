@@ -44,7 +44,8 @@ def compare(kept: KeptHeatmaps,
     """
     cases = [(merge, name, options) for merge in merges
              for name, options in decoders(kept.codec['sigma']).items()]
-    rows, merged, heatmaps = [], None, None
+    rows = []
+    merged, heatmaps = 'none', kept.heatmaps
     for merge, name, options in progress(cases):
         if merge != merged:
             merged, heatmaps = merge, kept.merged(merge)
@@ -108,8 +109,8 @@ def summary(kept: KeptHeatmaps,
     error = kept.errors(points)
     distance = np.linalg.norm(error, axis=2)
     near = distance < 6
-    signed = error[near].mean(0) if near.any() else (np.nan, np.nan)
-    return (float(np.nanmedian(distance)), *map(float, signed))
+    x, y = error[near].mean(0) if near.any() else (np.nan, np.nan)
+    return float(np.nanmedian(distance)), float(x), float(y)
 
 
 def coco_metric(ann_file: Union[str, Path], meta: Dict[str, Any]) -> Any:

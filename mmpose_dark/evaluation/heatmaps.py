@@ -25,7 +25,6 @@ from ..conventions import dark_codec
 MERGES = ('none', 'stock', 'exact')
 
 
-
 @dataclass
 class KeptHeatmaps:
     """Heatmaps of a test set.
@@ -167,8 +166,8 @@ def predict(runner: Any,
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
-    kept = [], []
-    samples = []
+    kept: Tuple[List[np.ndarray], List[np.ndarray]] = [], []
+    samples: List[dict] = []
     with torch.no_grad():
         for batch in progress(loader):
             data = model.data_preprocessor(batch, False)
@@ -181,8 +180,8 @@ def predict(runner: Any,
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
     return KeptHeatmaps(
-        *map(np.concatenate, kept), list(meta['flip_indices']), samples,
-        codec, np.array(meta['sigmas']))
+        np.concatenate(kept[0]), np.concatenate(kept[1]),
+        list(meta['flip_indices']), samples, codec, np.array(meta['sigmas']))
 
 
 def _codec_of(decoder: Any) -> Dict[str, Any]:
@@ -268,5 +267,6 @@ def load(path: Union[str, Path],
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
                 keypoints_visible=labels[..., 2])))
-    return KeptHeatmaps(*kept, list(map(int, flip_indices)), samples, codec,
-                        np.array(sigmas))
+    heatmaps, flipped = kept
+    return KeptHeatmaps(heatmaps, flipped, list(map(int, flip_indices)),
+                        samples, codec, np.array(sigmas))

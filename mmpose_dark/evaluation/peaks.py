@@ -41,7 +41,7 @@ SEED = 20231123
 
 _OURS = 'mmpose_dark.DarkHeatmap'
 #: name -> config of a codec without its geometry
-CONTENDERS = {
+CONTENDERS: Dict[str, Dict[str, Any]] = {
     'DARK': dict(type=_OURS),
     'DARK raw peak': dict(type=_OURS, peak='raw'),
     'DARK unmodulated': dict(type=_OURS, modulation=False),
@@ -180,8 +180,8 @@ def hard_cases(rng: np.random.Generator, num: int, size: Size, sigma: float,
             ('background rising from 0 to 1', maps + slope)):
         yield case, [(size, changed, truth)]
     tiny: List[Group] = []
-    for height, width in np.ndindex(5, 5):
-        shape = width + 1, height + 1
+    for x, y in np.ndindex(5, 5):
+        shape = x + 1, y + 1
         points = uniform(rng, max(1, num // 25), shape)
         tiny.append((shape, plain(points, size=shape), points[None]))
     yield 'tiny maps, 1x1 to 5x5', tiny
