@@ -25,6 +25,7 @@ from ..conventions import dark_codec, official_kernel
 MERGES = ('none', 'stock', 'exact')
 
 
+<<<<<<< HEAD
 def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
     """Name -> arguments of ``DarkHeatmap``; the official one last."""
     return {
@@ -38,6 +39,8 @@ def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
     }
 
 
+=======
+>>>>>>> h-tools
 @dataclass
 class KeptHeatmaps:
     """Heatmaps of a test set.
@@ -191,8 +194,12 @@ def predict(runner: Any,
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
+<<<<<<< HEAD
     of_vectors = isinstance(model.head.decoder, SimCCLabel)
     passes: Tuple[List[Any], List[Any]] = ([], [])
+=======
+    kept: Tuple[List[np.ndarray], List[np.ndarray]] = [], []
+>>>>>>> h-tools
     samples: List[dict] = []
     with torch.no_grad():
         for batch in progress(loader):
@@ -206,6 +213,7 @@ def predict(runner: Any,
             samples += [s.cpu().numpy().to_dict()
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
+<<<<<<< HEAD
     kind: Any = KeptHeatmaps
     straight: Any
     flipped: Any
@@ -218,6 +226,11 @@ def predict(runner: Any,
         (straight, ), (flipped, ) = straight, flipped
     return kind(straight, flipped, list(meta['flip_indices']), samples, codec,
                 np.array(meta['sigmas']))
+=======
+    return KeptHeatmaps(
+        np.concatenate(kept[0]), np.concatenate(kept[1]),
+        list(meta['flip_indices']), samples, codec, np.array(meta['sigmas']))
+>>>>>>> h-tools
 
 
 def _codec_of(decoder: Any) -> Dict[str, Any]:
@@ -307,5 +320,10 @@ def load(path: Union[str, Path],
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
                 keypoints_visible=labels[..., 2])))
+<<<<<<< HEAD
     return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
+=======
+    heatmaps, flipped = kept
+    return KeptHeatmaps(heatmaps, flipped, list(map(int, flip_indices)),
+>>>>>>> h-tools
                         samples, codec, np.array(sigmas))

@@ -7,7 +7,6 @@ import mmcv
 import numpy as np
 from mmpose.apis import inference_topdown
 from mmpose.structures import merge_data_samples
-from torch import nn
 
 from ..codecs import DarkHeatmap
 from ..model import apply_dark
@@ -17,7 +16,7 @@ from .plots import DARK, STOCK
 COMPARE_SIZE = 1600
 
 
-def stock_reading(model: nn.Module) -> nn.Module:
+def stock_reading(model: Any) -> Any:
     """A copy of a DARK model that decodes as MSRAHeatmap does.
 
     By the standard shift, the flip test merged as by the stock head.
