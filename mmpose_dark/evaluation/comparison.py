@@ -29,14 +29,9 @@ def compare(kept: KeptHeatmaps,
         and mean_y (input px), OKS (N, ).
     """
     cases = [(merge, name, options) for merge in merges
-<<<<<<< HEAD
              for name, options in kept.decoders().items()]
-    rows, merged, heatmaps = [], None, None
-=======
-             for name, options in decoders(kept.codec['sigma']).items()]
     rows = []
     merged, heatmaps = 'none', kept.heatmaps
->>>>>>> h-tools
     for merge, name, options in progress(cases):
         if merge != merged:
             merged, heatmaps = merge, kept.merged(merge)

@@ -25,7 +25,6 @@ from ..conventions import dark_codec, official_kernel
 MERGES = ('none', 'stock', 'exact')
 
 
-<<<<<<< HEAD
 def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
     """Name -> arguments of ``DarkHeatmap``; the official one last."""
     return {
@@ -39,8 +38,6 @@ def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
     }
 
 
-=======
->>>>>>> h-tools
 @dataclass
 class KeptHeatmaps:
     """Heatmaps of a test set.
@@ -194,12 +191,8 @@ def predict(runner: Any,
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
-<<<<<<< HEAD
     of_vectors = isinstance(model.head.decoder, SimCCLabel)
     passes: Tuple[List[Any], List[Any]] = ([], [])
-=======
-    kept: Tuple[List[np.ndarray], List[np.ndarray]] = [], []
->>>>>>> h-tools
     samples: List[dict] = []
     with torch.no_grad():
         for batch in progress(loader):
@@ -213,7 +206,6 @@ def predict(runner: Any,
             samples += [s.cpu().numpy().to_dict()
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
-<<<<<<< HEAD
     kind: Any = KeptHeatmaps
     straight: Any
     flipped: Any
@@ -226,11 +218,6 @@ def predict(runner: Any,
         (straight, ), (flipped, ) = straight, flipped
     return kind(straight, flipped, list(meta['flip_indices']), samples, codec,
                 np.array(meta['sigmas']))
-=======
-    return KeptHeatmaps(
-        np.concatenate(kept[0]), np.concatenate(kept[1]),
-        list(meta['flip_indices']), samples, codec, np.array(meta['sigmas']))
->>>>>>> h-tools
 
 
 def _codec_of(decoder: Any) -> Dict[str, Any]:
@@ -320,10 +307,5 @@ def load(path: Union[str, Path],
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
                 keypoints_visible=labels[..., 2])))
-<<<<<<< HEAD
     return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
-=======
-    heatmaps, flipped = kept
-    return KeptHeatmaps(heatmaps, flipped, list(map(int, flip_indices)),
->>>>>>> h-tools
                         samples, codec, np.array(sigmas))
