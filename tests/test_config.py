@@ -158,8 +158,8 @@ def test_bad_input_says_what_is_wrong():
 
 
 @pytest.mark.parametrize('name, found', [
-    ('simcc/coco/simcc_res50_8xb64-210e_coco-256x192.py',
-     'SimCCHead .* SimCCLabel'),
+    ('rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py',
+     'RTMOHead .* YOLOXPoseAnnotationProcessor .*Use'),
     ('topdown_regression/coco/'
      'td-reg_res50_8xb64-210e_coco-256x192.py',
      'RegressionHead .* RegressionLabel'),
