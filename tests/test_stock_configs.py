@@ -197,7 +197,8 @@ def test_simcc_head_predicts(path):
                                   cfg.model.test_cfg)
     assert prediction.keypoints.shape == (1, head.out_channels, 2)
     assert np.isfinite(prediction.keypoints).all()
-    assert ('keypoints_visible' in prediction) == head.decoder.decode_visibility
+    found = 'keypoints_visible' in prediction
+    assert found == head.decoder.decode_visibility
 
 
 @torch.no_grad()
