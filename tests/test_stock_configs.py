@@ -9,6 +9,7 @@ is converted and one of each kind is built.
 """
 import importlib.util
 import json
+from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
@@ -160,13 +161,13 @@ def test_simcc_config_is_converted(path):
     stock = Config.fromfile(ROOT / path)
     cfg = darkify(stock, head=True)
     assert check_alignment(cfg)
-    names = [name for _, name in entries(stock._cfg_dict)]
-    dark = [name for _, name in entries(cfg._cfg_dict)]
-    assert names.count('SimCCLabel') == dark.count('DarkSimCC') > 0
-    assert [f'Dark{name}' if name in (
-        'SimCCLabel', 'DWPoseDistiller', 'RTMCCHead', 'RTMWHead', 'SimCCHead')
-        else name for name in names] == [
-            name for name in dark if name is not None or None in names]
+    before, after = (Counter(name for _, name in entries(of._cfg_dict))
+                     for of in (stock, cfg))
+    for name in ('SimCCLabel', 'RTMCCHead', 'RTMWHead', 'SimCCHead',
+                 'DWPoseDistiller'):
+        dark = 'DarkSimCC' if name == 'SimCCLabel' else f'Dark{name}'
+        assert after[name] == 0 and after[dark] == before[name]
+    assert after['DarkSimCC'] > 1
     for entry, name in entries(cfg._cfg_dict):
         if name == 'DarkSimCC':
             KEYPOINT_CODECS.build(entry)
@@ -198,8 +199,8 @@ def test_simcc_head_predicts(path):
                                   cfg.model.test_cfg)
     assert prediction.keypoints.shape == (1, head.out_channels, 2)
     assert np.isfinite(prediction.keypoints).all()
-    found = 'keypoints_visible' in prediction
-    assert found == head.decoder.decode_visibility
+    assert head.decoder.decode_visibility == (
+        'keypoints_visible' in prediction)
 
 
 @torch.no_grad()
@@ -228,7 +229,7 @@ def test_dwpose_student_reads_by_dark(monkeypatch):
     hub.update_info('epoch', 1)
     hub.update_info('max_epochs', 2)
     losses = model.loss(torch.randn(2, 3, 256, 192), data)
-    assert {'loss_kpt', 'loss_logit'} <= losses.keys()
+    assert losses.keys() == {'loss_logit'}  # of the second stage
     assert all(torch.isfinite(value).all() for value in losses.values())
 
 
