@@ -48,7 +48,7 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
     for head, decoder in zip(heads, decoders):
         head.decoder = decoder
         if flip_shift == 'exact':
-            _merge_exactly(head)
+            merge_exactly(head)
     return model
 
 
@@ -63,7 +63,7 @@ def _dark(decoder, overrides):
     return decoder
 
 
-def _merge_exactly(head):
+def merge_exactly(head):
     """Swap a stock head's methods for those of its DARK version.
 
     Both have the same modules and keys of the state dict, so the class of a

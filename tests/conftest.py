@@ -1,11 +1,33 @@
 """Shared: heatmaps with known truth, and commands run in this process."""
+import contextlib
+import re
 import runpy
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 import pytest
+
+
+def _version(name):
+    try:
+        return tuple(map(int, re.findall(r'\d+', version(name))[:2]))
+    except PackageNotFoundError:
+        return 0, 0
+
+
+#: what older environments lack, for no fault of ours
+needs_export = pytest.mark.skipif(
+    _version('torch') < (2, 5),
+    reason='torch before 2.5 exports no module of any batch size')
+needs_mmpose_1_3 = pytest.mark.skipif(
+    _version('mmpose') < (1, 3),
+    reason='MMPose before 1.3 rounds the corners of its crops otherwise')
+needs_mmengine_0_9 = pytest.mark.skipif(
+    _version('mmengine') < (0, 9),
+    reason='mmengine before 0.9 cannot write or read such a config')
 
 #: sigma and heatmap size (W, H) as the paper pairs them
 SIZES = [(1, (24, 32)), (2, (48, 64)), (3, (72, 96))]
@@ -26,6 +48,14 @@ def run_tool(name, *args):
             runpy.run_path(str(TOOLS / name), run_name='__main__')
         except SystemExit as end:
             return end.code
+
+
+def on_meta():
+    """Where models are built without weights; torch 1 builds them whole."""
+    import torch
+    if _version('torch') < (2, 0):
+        return contextlib.nullcontext()
+    return torch.device('meta')
 
 
 @pytest.fixture

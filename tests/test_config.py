@@ -13,6 +13,7 @@ from mmpose_dark import (
     apply_dark,
     darkify,
 )
+from conftest import needs_mmengine_0_9
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.codecs import MegviiHeatmap, UDPHeatmap
@@ -158,8 +159,8 @@ def test_bad_input_says_what_is_wrong():
 
 
 @pytest.mark.parametrize('name, found', [
-    ('simcc/coco/simcc_res50_8xb64-210e_coco-256x192.py',
-     'SimCCHead .* SimCCLabel'),
+    ('rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py',
+     'RTMOHead .* YOLOXPoseAnnotationProcessor .*Use'),
     ('topdown_regression/coco/'
      'td-reg_res50_8xb64-210e_coco-256x192.py',
      'RegressionHead .* RegressionLabel'),
@@ -175,6 +176,7 @@ def test_refuses_other_configs(name, found):
         darkify('mmpose::body_2d_keypoint/' + name)
 
 
+@needs_mmengine_0_9
 def test_pure_python_config(tmp_path):
     path = tmp_path / 'pure.py'
     path.write_text('''

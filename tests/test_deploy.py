@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmpose_dark import DarkDecoder, DarkHeatmap, DarkMegviiHeatmap, darkify
-from conftest import TOOLS, run_tool
+from conftest import TOOLS, needs_export, run_tool
 from mmengine.dataset import pseudo_collate
 from mmpose.codecs import MSRAHeatmap
 from mmpose_dark.synthetic import make_figures
@@ -114,6 +114,7 @@ def test_bad_arguments_are_named():
         DarkDecoder(**GEOMETRY, sigmoid=True)
 
 
+@needs_export
 @pytest.mark.slow
 @pytest.mark.parametrize('switches', [{}, dict(peak='raw')], ids=str)
 def test_exports_and_compiles_whole(switches):

@@ -172,7 +172,7 @@ def test_compare_decoders_agrees_with_the_test_loop(
                     '--merge', 'stock')
 
     def ap(table):
-        line = next(x for x in table.splitlines() if '| DARK |' in x)
+        line = next(x for x in table.splitlines() if '| DARK  ' in x)
         return float(line.split('|')[3])
 
     assert ap(again) == pytest.approx(ap(table), abs=.3)  # maps are int16

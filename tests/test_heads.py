@@ -19,7 +19,11 @@ from mmpose.structures import (
     MultilevelPixelData,
     PoseDataSample,
 )
-from mmpose_dark.functional import flip_heatmaps, pck_accuracy
+from mmpose_dark.functional import (
+    encode_heatmaps,
+    flip_heatmaps,
+    pck_accuracy,
+)
 
 GEOMETRY = dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1)
 CODEC = dict(type='mmpose_dark.DarkHeatmap', **GEOMETRY)
@@ -303,8 +307,8 @@ def test_covariance_is_in_the_pixels_of_the_image(rng):
         CODEC, input_size=(96, 256)), output_covariance=True)
     truth = np.array([[3., 1.], [1., 2.]])  # heatmap px^2
     points = rng.multivariate_normal([12, 16], truth, 4000)
-    maps = F.encode_heatmaps(points, head.decoder.heatmap_size,
-                             head.decoder.sigma).mean(0)
+    maps = encode_heatmaps(
+        points, head.decoder.heatmap_size, head.decoder.sigma).mean(0)
     maps = torch.from_numpy(np.tile(maps, (1, 17, 1, 1)).astype('f4'))
     head.forward = lambda feats: maps
     sample = PoseDataSample(metainfo=dict(

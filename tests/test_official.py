@@ -16,6 +16,7 @@ from mmpose_dark import (
     heads,  # noqa: F401  before mmpose.models
     official,
 )
+from conftest import needs_export
 
 from mmengine.config import Config  # isort: skip
 from mmengine.registry import init_default_scope  # isort: skip
@@ -365,6 +366,7 @@ def test_darkpose_codec_refuses():
         DarkPoseHeatmap((4, 128), (1, 32), sigma=1)
 
 
+@needs_export
 def test_darkpose_decodes_alike_everywhere(rng):
     from mmpose_dark import DarkDecoder
     from mmpose_dark.deploy.onnx import codec_config

@@ -6,6 +6,7 @@ import textwrap
 import cv2
 import numpy as np
 import pytest
+from conftest import needs_mmpose_1_3
 from mmpose_dark.deploy.runtime import check_boxes, crop, normalise
 
 
@@ -23,6 +24,7 @@ def some_boxes(dtype, num=60):
     return np.concatenate([corner, corner + size + 1], 1).astype(dtype)
 
 
+@needs_mmpose_1_3
 @pytest.mark.parametrize('dtype', ['f4', 'f8', 'i8'])
 @pytest.mark.parametrize('use_udp', [False, True])
 @pytest.mark.parametrize('size', [(192, 256), (96, 128), (256, 256)])

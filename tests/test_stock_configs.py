@@ -1,10 +1,11 @@
-"""Every top-down heatmap config of the installed MMPose.
+"""Every config of the installed MMPose: converted, or refused in words.
 
 Backbones hold nearly all the weights and none of what darkify touches. They
 run on PyTorch's meta device, which computes shapes but no numbers, so that
 269 layers cost what 18 do; the head, its codec and the flip test are real and
 get random features of exactly the shapes that the backbone has for an image.
-The tests at the end run whole small models on an image.
+The tests at the end run whole small models on an image. Of SimCC every config
+is converted and one of each kind is built.
 """
 import importlib.util
 import json
@@ -15,13 +16,24 @@ import mmpose
 import numpy as np
 import pytest
 import torch
-from mmpose_dark import DarkHeatmap, apply_dark, darkify
+from mmpose_dark import (
+    DarkHeatmap,
+    DarkRTMCCHead,
+    DarkSimCC,
+    apply_dark,
+    check_alignment,
+    darkify,
+)
+from conftest import on_meta
 from mmengine.config import Config
+from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
+from mmengine.structures import InstanceData
 from mmpose.apis import inference_topdown, init_model
-from mmpose.registry import MODELS
+from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
+from mmpose_dark.alignment import entries
 
 register_all_modules()
 pytestmark = pytest.mark.slow
@@ -36,6 +48,14 @@ MISSING = {name for name in ('mmpretrain', 'mmcls')
            if importlib.util.find_spec(name) is None}
 CONFIGS = sorted(
     path.relative_to(ROOT) for path in ROOT.glob('*/topdown_heatmap/*/*.py'))
+SIMCC = sorted(
+    path.relative_to(ROOT) for kind in ('rtmpose', 'simcc', 'dwpose')
+    for path in ROOT.glob(f'*/{kind}/**/*.py'))
+#: mmengine cannot read EDPose's where MMPose is not installed from a clone
+OTHERS = sorted(
+    path for path in (path.relative_to(ROOT) for path in ROOT.rglob('*.py'))
+    if path not in CONFIGS and path not in SIMCC
+    and not {'_base_', 'edpose'} & set(path.parts))
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +82,7 @@ def features_on_meta(text, in_channels):
             feats = (feats.new_empty(1, in_channels, 16, 16), )
             continue
         try:
-            with torch.device('meta'):
+            with on_meta():
                 part = MODELS.build(cfg)
         except RuntimeError:  # it computes with tensors while it is built
             part = MODELS.build(cfg)
@@ -91,6 +111,8 @@ def random_like(feats, input_size):
 
 def test_found_the_configs():
     assert len(CONFIGS) >= 200
+    assert len(SIMCC) == 73
+    assert len(OTHERS) >= 40
 
 
 @pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
@@ -131,6 +153,89 @@ def test_darkified_config_predicts(path):
     assert prediction.keypoints.shape == (1, pose_head.out_channels, 2)
     assert np.isfinite(prediction.keypoints).all()
     assert np.isfinite(prediction.keypoint_scores).all()
+
+
+@pytest.mark.parametrize('path', SIMCC, ids=lambda path: path.stem)
+def test_simcc_config_is_converted(path):
+    stock = Config.fromfile(ROOT / path)
+    cfg = darkify(stock, head=True)
+    assert check_alignment(cfg)
+    names = [name for _, name in entries(stock._cfg_dict)]
+    dark = [name for _, name in entries(cfg._cfg_dict)]
+    assert names.count('SimCCLabel') == dark.count('DarkSimCC') > 0
+    assert [f'Dark{name}' if name in (
+        'SimCCLabel', 'DWPoseDistiller', 'RTMCCHead', 'RTMWHead', 'SimCCHead')
+        else name for name in names] == [
+            name for name in dark if name is not None or None in names]
+    for entry, name in entries(cfg._cfg_dict):
+        if name == 'DarkSimCC':
+            KEYPOINT_CODECS.build(entry)
+
+
+@pytest.mark.parametrize('path', [
+    'body_2d_keypoint/rtmpose/coco/rtmpose-t_8xb256-420e_coco-256x192.py',
+    'wholebody_2d_keypoint/rtmpose/cocktail14/'
+    'rtmw-x_8xb320-270e_cocktail14-384x288.py',
+    'body_2d_keypoint/simcc/coco/simcc_res50_8xb64-210e_coco-256x192.py',
+    'body_2d_keypoint/simcc/coco/'
+    'simcc_vipnas-mbv3_8xb64-210e_coco-256x192.py',
+], ids=lambda path: Path(path).stem)
+@torch.no_grad()
+def test_simcc_head_predicts(path):
+    cfg = darkify(Config.fromfile(ROOT / path), head=True)
+    torch.manual_seed(0)
+    head = MODELS.build(cfg.model.head).eval()
+    assert isinstance(head.decoder, DarkSimCC)
+    width, height = head.in_featuremap_size
+    feats = (torch.randn(1, head.in_channels, height, width), )
+    if cfg.model.head.type == 'mmpose_dark.DarkRTMWHead':
+        feats = (torch.randn(1, head.in_channels // 2, 2 * height, 2 * width),
+                 *feats)
+    sample = PoseDataSample(metainfo=dict(
+        flip_indices=list(range(head.out_channels))[::-1],
+        input_size=head.input_size))
+    (prediction, ) = head.predict([feats, feats], [sample],
+                                  cfg.model.test_cfg)
+    assert prediction.keypoints.shape == (1, head.out_channels, 2)
+    assert np.isfinite(prediction.keypoints).all()
+    found = 'keypoints_visible' in prediction
+    assert found == head.decoder.decode_visibility
+
+
+@torch.no_grad()
+def test_dwpose_student_reads_by_dark(monkeypatch):
+    """Its networks are in configs of their own, named from MMPose's root."""
+    monkeypatch.chdir(ROOT.parent)
+    stock = Config.fromfile(
+        ROOT / 'wholebody_2d_keypoint/dwpose/ubody/s2_dis/'
+        'dwpose_t-tt_coco-ubody-256x192.py')
+    torch.manual_seed(0)
+    model = MODELS.build(darkify(stock, head=True, peak='raw').model).eval()
+    head = model.student.head
+    assert type(head) is DarkRTMCCHead and head.decoder.peak == 'raw'
+    assert type(model.teacher.head).__name__ == 'RTMCCHead'
+    assert model.state_dict().keys() == MODELS.build(
+        stock.model).state_dict().keys()
+    kept = MODELS.build(darkify(stock).model).student.head
+    assert type(kept).__name__ == 'RTMCCHead'
+    assert isinstance(kept.decoder, DarkSimCC)
+    # What is distilled is computed from labels of the codec, as ever.
+    keypoints = np.random.default_rng(0).uniform(0, 190, (2, 1, 133, 2))
+    data = [PoseDataSample(gt_instance_labels=InstanceData(**{
+        name: torch.from_numpy(value) for name, value in head.decoder.encode(
+            points.astype(np.float32)).items()})) for points in keypoints]
+    hub = MessageHub.get_current_instance()
+    hub.update_info('epoch', 1)
+    hub.update_info('max_epochs', 2)
+    losses = model.loss(torch.randn(2, 3, 256, 192), data)
+    assert {'loss_kpt', 'loss_logit'} <= losses.keys()
+    assert all(torch.isfinite(value).all() for value in losses.values())
+
+
+@pytest.mark.parametrize('path', OTHERS, ids=lambda path: path.stem)
+def test_other_config_is_refused_in_words(path):
+    with pytest.raises(ValueError, match='cannot be made DARK.*(Use|Make) '):
+        darkify(Config.fromfile(ROOT / path))
 
 
 @pytest.mark.parametrize('name', [

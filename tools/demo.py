@@ -61,6 +61,9 @@ def main():
     parser.add_argument('--det-weights', help='weights of --det')
     parser.add_argument('--compare', action='store_true',
                         help='draw stock decoding in cyan and DARK in red')
+    parser.add_argument('--uncertainty', action='store_true',
+                        help='draw the 95 %% ellipse of every joint, and keep '
+                        'covariances in predictions.json (image px^2)')
     parser.add_argument('--kpt-thr', type=float, default=0.3,
                         help='lowest score of what is drawn (%(default)s)')
     parser.add_argument('--device', help='default: a GPU if there is one')
@@ -84,7 +87,7 @@ def main():
             str(args.config), str(args.checkpoint), device=args.device,
             det_model=args.det or 'whole_image', det_weights=args.det_weights,
             det_cat_ids=0).inferencer
-        readers = PoseReaders(inferencer, args.compare)
+        readers = PoseReaders(inferencer, args.compare, args.uncertainty)
     except (OSError, ValueError) as error:
         parser.error(str(error))
 

@@ -282,6 +282,7 @@ class DarkSimCC(Decoding, SimCCLabel):
 
     def _for_mmpose(self, simcc_x: Any, simcc_y: Any) -> Tuple[Any, Any]:
         """Keypoints and scores, or a tuple of scores and visibilities."""
+        self._check_vectors(simcc_x, simcc_y, 3, 'B, K')
         keypoints, *scores = to_host(
             self.read(where_they_are(simcc_x), where_they_are(simcc_y)))
         return keypoints, tuple(scores) if len(scores) > 1 else scores[0]

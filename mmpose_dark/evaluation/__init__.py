@@ -16,11 +16,12 @@ from .comparison import (
     comparison_table,
     summary,
 )
-from .heatmaps import MERGES, KeptHeatmaps, decoders, load, predict
+from .heatmaps import MERGES, KeptHeatmaps, decoders, predict
 from .metric import DarkCocoMetric
 from .ranking import ap_gain, evaluated, promised_scores
 from .reliability import LEVELS, Reliability, reliability_table
 from .runner import build_test_runner, only_test
+from .saved import load
 from .timing import environment, take_turns
 from .vectors import KeptVectors
 

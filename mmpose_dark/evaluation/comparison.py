@@ -30,7 +30,8 @@ def compare(kept: KeptHeatmaps,
     """
     cases = [(merge, name, options) for merge in merges
              for name, options in kept.decoders().items()]
-    rows, merged, heatmaps = [], None, None
+    rows = []
+    merged, heatmaps = 'none', kept.heatmaps
     for merge, name, options in progress(cases):
         if merge != merged:
             merged, heatmaps = merge, kept.merged(merge)

@@ -180,8 +180,8 @@ def hard_cases(rng: np.random.Generator, num: int, size: Size, sigma: float,
             ('background rising from 0 to 1', maps + slope)):
         yield case, [(size, changed, truth)]
     tiny: List[Group] = []
-    for height, width in np.ndindex(5, 5):
-        shape = width + 1, height + 1
+    for x, y in np.ndindex(5, 5):
+        shape = x + 1, y + 1
         points = uniform(rng, max(1, num // 25), shape)
         tiny.append((shape, plain(points, size=shape), points[None]))
     yield 'tiny maps, 1x1 to 5x5', tiny

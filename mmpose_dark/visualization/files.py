@@ -126,13 +126,17 @@ class CocoFile:
             x, y, right, bottom = map(float, people.bboxes[i])
             scores = people.keypoint_scores[i]
             points = np.column_stack([people.keypoints[i], scores])
+            more = {}
+            if 'keypoint_covariances' in people:
+                more['keypoint_covariances'] = np.round(
+                    people.keypoint_covariances[i], 4).tolist()
             self.content['annotations'].append(dict(
                 id=len(self.content['annotations']) + 1, image_id=entry['id'],
                 category_id=1, bbox=[x, y, right - x, bottom - y],
                 area=(right - x) * (bottom - y), iscrowd=0,
                 num_keypoints=len(points),
                 keypoints=np.round(points, 4).ravel().tolist(),
-                score=float(scores.mean())))
+                score=float(scores.mean()), **more))
 
 
 class Pictures:

@@ -7,24 +7,27 @@ import mmcv
 import numpy as np
 from mmpose.apis import inference_topdown
 from mmpose.structures import merge_data_samples
-from torch import nn
 
-from ..codecs import DarkHeatmap
-from ..model import apply_dark
+from ..codecs import DarkHeatmap, DarkSimCC
+from ..heads import DarkHeadMixin
+from ..model import apply_dark, merge_exactly
 from .plots import DARK, STOCK
+from .uncertainty import draw_ellipses
 
 #: what a picture to compare on is enlarged to, by a whole number; px
 COMPARE_SIZE = 1600
 
 
-def stock_reading(model: nn.Module) -> nn.Module:
-    """A copy of a DARK model that decodes as MSRAHeatmap does.
+def stock_reading(model: Any) -> Any:
+    """A copy of a DARK model that decodes as the stock codec does.
 
-    By the standard shift, the flip test merged as by the stock head.
+    Heatmaps by the standard shift, vectors of SimCC by the highest bin; the
+    flip test merged as by the stock head.
     """
     model = copy.deepcopy(model)
     head: Any = model.head
-    head.decoder.decoding = 'shift'
+    head.decoder.decoding = (
+        'argmax' if isinstance(head.decoder, DarkSimCC) else 'shift')
     head.flip_shift = 'stock'
     head.output_covariance = False
     return model
@@ -38,21 +41,33 @@ class PoseReaders:
             codec, the detector of people and the visualizer
         compare (bool): Whether to read by the stock codec, too. Defaults to
             ``False``
+        uncertainty (bool): Whether DARK tells covariances, and their
+            ellipses are drawn. Defaults to ``False``
 
     Raises:
-        ValueError: A model whose codec DARK cannot replace.
+        ValueError: A model whose codec DARK cannot replace, or whose head
+            tells no covariances.
     """
 
-    def __init__(self, inferencer: Any, compare: bool = False) -> None:
+    def __init__(self, inferencer: Any, compare: bool = False,
+                 uncertainty: bool = False) -> None:
         self.inferencer = inferencer
         self.compare = compare
         model = inferencer.model
-        dark = isinstance(model.head.decoder, DarkHeatmap)
+        dark = isinstance(model.head.decoder, (DarkHeatmap, DarkSimCC))
         self.models = {}
         if compare:
             self.models['stock'] = (
                 stock_reading(model) if dark else copy.deepcopy(model))
         self.models['DARK'] = model if dark else apply_dark(model)
+        if uncertainty:
+            head = self.models['DARK'].head
+            merge_exactly(head)  # a stock head becomes the DARK one
+            if not isinstance(head, DarkHeadMixin):
+                raise ValueError(
+                    'uncertainty needs a head of heatmaps that has a DARK '
+                    f'version, got {type(head).__name__}')
+            head.output_covariance = True
 
     def boxes(self, image: np.ndarray) -> np.ndarray:
         """Those of the detector (N, 4); without one, the whole image."""
@@ -108,10 +123,23 @@ class PoseReaders:
                 name, picture, sample, draw_gt=False, kpt_thr=threshold,
                 draw_bbox=not self.compare)
         picture = mmcv.rgb2bgr(picture)
+        picture = self._with_ellipses(picture, samples, threshold, zoom)
         if self.compare:
             for row, (name, colour) in enumerate(colours.items()):
                 _label(picture, row, name, colour)
         return picture
+
+
+    def _with_ellipses(self, picture: np.ndarray, samples: Dict[str, Any],
+                       threshold: float, zoom: int) -> np.ndarray:
+        people = samples['DARK'].pred_instances if samples else {}
+        if 'keypoint_covariances' not in people:
+            return picture
+        calibration = self.models['DARK'].head.decoder.calibration
+        return draw_ellipses(
+            picture, people.keypoints * zoom + (zoom - 1) / 2,
+            zoom**2 * people.keypoint_covariances, people.keypoint_scores,
+            threshold, dof=None if calibration is None else calibration[1])
 
 
 def _label(picture, row, name, colour):

@@ -4,9 +4,9 @@ Makes a small COCO-format data set of synthetic figures with exact joints and
 runs MMPose's own test loop on it: the paper's Table 3 in small. Two networks,
 trained with the stock biased and with unbiased targets, are each read by the
 stock codec and by DARK; the last row has the head swapped as well, which
-merges the flip test exactly. Prints the results side by side and draws what
-both codecs read from the first network against the truth. The networks are
-shipped beside the configs; reproduce.py trained them.
+merges the flip test exactly. Prints the results side by side and draws a
+person, one heatmap and what is read from it. The networks are shipped beside
+the configs.
 """
 import argparse
 import contextlib
@@ -27,15 +27,18 @@ DARK = 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
 #: trained with each of the two
 BIASED = 'td-hm_res18-thin_figures-128x96.pth'
 UNBIASED = 'td-hm_res18-thin_dark_figures-128x96.pth'
-#: (targets, read by) -> config, network, further settings, and the colour it
-#: is drawn in
+SIGMA = 1  # heatmap px, of both
+#: (targets, read by) -> config, network and further settings
 RUNS = {
-    ('biased', 'MSRAHeatmap (stock)'): (STOCK, BIASED, {}, 'cyan'),
-    ('biased', 'mmpose_dark.DarkHeatmap'): (DARK, BIASED, {}, 'red'),
-    ('unbiased', 'MSRAHeatmap (stock)'): (STOCK, UNBIASED, {}, None),
-    ('unbiased', 'mmpose_dark.DarkHeatmap'): (DARK, UNBIASED, {}, None),
+    ('biased', 'MSRAHeatmap (stock)'): (STOCK, BIASED, {}),
+    ('biased', 'mmpose_dark.DarkHeatmap'): (DARK, BIASED, {}),
+    ('unbiased', 'MSRAHeatmap (stock)'): (STOCK, UNBIASED, {}),
+    ('unbiased', 'mmpose_dark.DarkHeatmap'): (DARK, UNBIASED, {}),
     ('unbiased', '... and DarkHeatmapHead'): (DARK, UNBIASED, {
-        'model.head.type': 'mmpose_dark.DarkHeatmapHead'}, None),
+        'model.head.type': 'mmpose_dark.DarkHeatmapHead',
+        # for the picture
+        'model.head.output_covariance': True,
+        'model.test_cfg.output_heatmaps': True}),
 }
 
 
@@ -89,42 +92,108 @@ def errors(predictions):
     return np.concatenate(out)
 
 
-def draw(results, path, num=5):
-    """Crops with truth and predictions, and one joint of each close up."""
-    import cv2
-    from matplotlib.figure import Figure
-    from mmpose_dark.visualization.plots import TRUTH, show_part
+def draw(predictions, path):
+    """A person, the heatmap of one joint, and where joints lie in a pixel.
 
-    first = next(iter(results.values()))
-    whole = [i for i, sample in enumerate(first)
-             if sample['raw_ann_info']['num_keypoints'] == 17]
-    chosen = whole[::max(1, len(whole) // num)][:num]
-    fig = Figure(figsize=(2.2 * num, 5))
-    axes = fig.subplots(2, num, squeeze=False)
-    for column, i in enumerate(chosen):
-        sample = first[i]
-        image = cv2.imread(sample['img_path'])
-        truth = np.array(sample['raw_ann_info']['keypoints']).reshape(-1, 3)
-        x, y, w, h = sample['raw_ann_info']['bbox']
-        off = np.linalg.norm(
-            sample['pred_instances']['keypoints'][0] - truth[:, :2], axis=1)
-        joint = truth[np.argsort(off)[len(off) // 2], :2]
-        close = 0.05 * max(w, h) + 2
-        for axis, centre, radius, size in (
-                (axes[0, column], (x + w / 2, y + h / 2), (.6 * w, .6 * h), 4),
-                (axes[1, column], joint, (close, close), 12)):
-            show_part(axis, image, centre, radius)
-            axis.plot(*truth[:, :2].T, '+', color=TRUTH, ms=size, mew=1.5,
-                      label='truth')
-            for name, predictions in results.items():
-                points = predictions[i]['pred_instances']['keypoints'][0]
-                axis.plot(*points.T, 'x', color=RUNS[name][-1], ms=size,
-                          mew=1.2, label=name[1])
-    fig.suptitle('Same network, same heatmaps; below, one joint close up')
-    fig.tight_layout(rect=(0, 0.05, 1, 1))
-    fig.legend(*axes[0, 0].get_legend_handles_labels(), ncol=3,
-               loc='lower center', fontsize=9)
-    fig.savefig(path, dpi=130)
+    Args:
+        predictions (list[dict]): One a person, with heatmaps and covariances.
+        path (Path): The picture to write.
+    """
+    from matplotlib.figure import Figure
+    from mmpose_dark.functional import decode_heatmaps
+    heatmaps = np.stack([p['pred_fields']['heatmaps'] for p in predictions])
+    truth, seen = labels_in_heatmap(predictions, heatmaps)
+    shift, dark = (decode_heatmaps(heatmaps, SIGMA, method=method)[0]
+                   for method in ('shift', 'dark'))
+    # A joint as it is in the median: not the best one, nor the worst.
+    off = [np.where(seen, np.linalg.norm(points - truth, axis=-1), np.nan)
+           for points in (shift, dark)]
+    person, joint = np.unravel_index(np.nanargmin(sum(
+        abs(error - np.nanmedian(error)) for error in off)), seen.shape)
+
+    fig = Figure(figsize=(11, 4.2))
+    left, middle, right = fig.subplots(
+        1, 3, gridspec_kw=dict(width_ratios=(1, 1.25, 1.25)))
+    draw_person(left, predictions[person])
+    draw_heatmap(middle, heatmaps[person, joint], truth[person, joint],
+                 shift[person, joint], dark[person, joint])
+    draw_phases(right, shift[seen], dark[seen])
+    fig.tight_layout()
+    fig.savefig(path, dpi=110)
+
+
+def labels_in_heatmap(predictions, heatmaps):
+    """True joints (N, K, 2) in heatmap px, and which are labelled."""
+    height, width = heatmaps.shape[2:]
+    found = []
+    for sample in predictions:
+        truth = np.reshape(sample['raw_ann_info']['keypoints'], (-1, 3))
+        scale = sample['input_scale']
+        truth[:, :2] = (truth[:, :2] - sample['input_center'] + scale / 2
+                        ) / scale * (width, height)
+        found.append(truth)
+    found = np.array(found)
+    return found[..., :2], found[..., 2] > 0
+
+
+def draw_person(axis, sample):
+    """The picture with true joints, those found, and their ellipses."""
+    import cv2
+    from mmpose_dark.visualization.plots import DARK, TRUTH, show_part
+    from mmpose_dark.visualization.uncertainty import ellipse
+    x, y, w, h = sample['raw_ann_info']['bbox']
+    show_part(axis, cv2.imread(sample['img_path']), (x + w / 2, y + h / 2),
+              (.6 * w, .6 * h))
+    truth = np.reshape(sample['raw_ann_info']['keypoints'], (-1, 3))
+    truth = truth[truth[:, 2] > 0]
+    people = sample['pred_instances']
+    for point, covariance in zip(people['keypoints'][0],
+                                 people['keypoint_covariances'][0]):
+        axis.plot(*ellipse(point, covariance).T, color='yellow', lw=1)
+    axis.plot(*people['keypoints'][0].T, 'x', color=DARK, ms=5, mew=1.5)
+    axis.plot(*truth[:, :2].T, '+', color=TRUTH, ms=6, mew=1.5)
+    axis.set_title('true joints (+), found by DARK (x),\n95 % ellipses',
+                   fontsize=9)
+
+
+def draw_heatmap(axis, heatmap, truth, shift, dark, reach=4):
+    """The pixels around a joint, and what is read from them."""
+    from matplotlib.patches import Rectangle
+    from mmpose_dark.functional import decode_heatmaps
+    from mmpose_dark.visualization.plots import DARK, STOCK, TRUTH
+    from mmpose_dark.visualization.uncertainty import ellipse
+    _, _, covariance = decode_heatmaps(
+        heatmap[None], SIGMA, return_covariance=True)
+    y, x = np.unravel_index(heatmap.argmax(), heatmap.shape)
+    axis.imshow(heatmap, cmap='gray', interpolation='nearest')
+    axis.add_patch(Rectangle((x - .5, y - .5), 1, 1, fill=False, lw=2,
+                             ec='orange', label='brightest pixel'))
+    axis.plot(*shift, 'o', color=STOCK, ms=8, label='quarter shift (stock)')
+    axis.plot(*dark, 'x', color=DARK, ms=11, mew=3, label='DARK')
+    axis.plot(*truth, '+', color=TRUTH, ms=13, mew=3, label='truth')
+    axis.plot(*ellipse(dark, covariance[0]).T, color='yellow',
+              label='95 % ellipse')
+    axis.set(xlim=(x - reach - .5, x + reach + .5),
+             ylim=(y + reach + .5, y - reach - .5), xticks=[], yticks=[])
+    axis.legend(fontsize=7, loc='upper center', ncol=3,
+                bbox_to_anchor=(.5, 0))
+    axis.set_title('the heatmap of one joint: a pixel is 4 x 4 input px',
+                   fontsize=9)
+
+
+def draw_phases(axis, shift, dark):
+    """Where in a pixel joints are found: the true ones lie anywhere."""
+    from mmpose_dark.visualization.plots import DARK, STOCK
+    for points, colour, name in ((shift, STOCK, 'quarter shift (stock)'),
+                                 (dark, DARK, 'DARK')):
+        phases = np.mod(points.ravel(), 1)
+        axis.hist(phases, np.arange(41) / 40, color=colour, alpha=.7,
+                  label=name, weights=np.full(len(phases), 100 / len(phases)))
+    axis.axhline(2.5, color='k', ls=':', lw=1, label='true joints, about')
+    axis.set(xlabel='place within a heatmap pixel', ylabel='% of joints',
+             xlim=(0, 1))
+    axis.legend(fontsize=7)
+    axis.set_title('stock decoding knows two places in a pixel', fontsize=9)
 
 
 def main():
@@ -147,8 +216,8 @@ def main():
         make_figures(data_root / 'val', args.images, seed=1, progress=partial(
             track, description='making figures'))
 
-    rows, pictured = [], {}
-    for name, (config, network, options, colour) in RUNS.items():
+    rows = []
+    for name, (config, network, options) in RUNS.items():
         metrics, predictions = run_test(
             CONFIGS / config, options, CONFIGS / network, data_root, args.out,
             ', '.join(name))
@@ -157,15 +226,16 @@ def main():
             *name, *(f'{100 * metrics[f"coco/{key}"]:.1f}'
                      for key in ('AP', 'AP .75', 'AR')),
             f'{np.median(error):.2f}', f'{error.mean():.2f}'])
-        if colour:
-            pictured[name] = predictions
     print(f'\n{args.images} synthetic figures, 128x96 input, flip test; '
           'errors in input px\n')
     print(markdown_table(
         ['targets', 'codec', 'AP', 'AP75', 'AR', 'median error',
          'mean error'], rows, text_columns=2))
+    print('\nRows of one kind of targets are one network: only the reading '
+          'of its heatmaps\ndiffers. Read from the first row to the last: '
+          'one codec entry, unbiased targets,\nthe exact flip merge.')
     picture = args.out / 'quickstart.png'
-    draw(pictured, picture)
+    draw(predictions, picture)
     print(f'\nPicture: {picture}')
 
 

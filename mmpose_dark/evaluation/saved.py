@@ -1,0 +1,82 @@
+"""Heatmaps read from a file."""
+import contextlib
+import io
+import json
+from pathlib import Path
+from typing import Union
+
+import mmpose
+import numpy as np
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+
+from .heatmaps import KeptHeatmaps
+
+
+def load(path: Union[str, Path],
+         ann_file: Union[str, Path],
+         sigma: float = 2) -> KeptHeatmaps:
+    """Heatmaps of :meth:`KeptHeatmaps.save`, or that came from elsewhere.
+
+    Args:
+        path (str | Path): An ``.npz`` with ``heatmaps`` and ``heatmaps_flip``
+            in shape (N, K, H, W), floats or int16 of value * 4096,
+            ``input_center`` and ``input_scale`` (N, 2) as in MMPose's
+            metainfo, ``ann_id`` (N, ). ``save`` adds ``codec`` (JSON),
+            ``flip_indices`` and ``sigmas`` (K, ); without them it is taken
+            for a model of COCO's keypoints and stride 4, aligned as the stock
+            codec.
+        ann_file (str | Path): Annotations in the COCO format.
+        sigma (float): What the network was trained with, where ``codec`` does
+            not say; heatmap px.
+
+    Returns:
+        KeptHeatmaps: The same as were saved.
+
+    Raises:
+        ValueError: A file that lacks one of these, or an annotation.
+    """
+    from xtcocotools.coco import COCO
+    file = np.load(path)
+    need = {'heatmaps', 'heatmaps_flip', 'input_center', 'input_scale',
+            'ann_id'}
+    if need - set(file.files):
+        raise ValueError(f'{path} lacks {sorted(need - set(file.files))}')
+    kept = []
+    for key in ('heatmaps', 'heatmaps_flip'):
+        maps = file[key]
+        scale = 4096 if maps.dtype == np.int16 else 1
+        kept.append(maps.astype(np.float32) / np.float32(scale))
+    if 'codec' in file.files:
+        codec = json.loads(str(file['codec']))
+        flip_indices, sigmas = file['flip_indices'], file['sigmas']
+    else:
+        width, height = kept[0].shape[:1:-1]
+        codec = dict(input_size=(4 * width, 4 * height),
+                     heatmap_size=(width, height), sigma=sigma)
+        meta = parse_pose_metainfo(dict(from_file=str(
+            Path(mmpose.__file__).parent /
+            '.mim/configs/_base_/datasets/coco.py')))
+        flip_indices, sigmas = meta['flip_indices'], meta['sigmas']
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO(str(ann_file))
+    missing = set(file['ann_id'].tolist()) - set(coco.anns)
+    if missing:
+        raise ValueError(f'{ann_file} lacks annotations {sorted(missing)[:5]}')
+    samples = []
+    for i, (ann_id, centre, scale) in enumerate(zip(
+            file['ann_id'].tolist(), file['input_center'],
+            file['input_scale'])):
+        ann = coco.anns[ann_id]
+        box = np.array(ann['bbox'], np.float32)
+        box[2:] += box[:2]
+        labels = np.array(ann['keypoints'], float).reshape(1, -1, 3)
+        samples.append(dict(
+            id=i, img_id=ann['image_id'], raw_ann_info=ann,
+            category_id=ann['category_id'], input_center=centre,
+            input_scale=scale, input_size=tuple(codec['input_size']),
+            gt_instances=dict(
+                bboxes=box[None], bbox_scores=np.ones(1),
+                keypoints=labels[..., :2],
+                keypoints_visible=labels[..., 2])))
+    return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
+                        samples, codec, np.array(sigmas))
