@@ -19,6 +19,8 @@ html_theme_options = dict(
 autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'none'
+# Attributes of a class inside its entry: autodoc lists them as well.
+napoleon_use_ivar = True
 # MMPose's `Note:` lists of symbols, and sections that it has beside Google's.
 napoleon_custom_sections = [
     ('Encoded', 'params_style'), 'Required Keys', 'Added Keys']

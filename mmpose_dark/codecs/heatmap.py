@@ -20,8 +20,9 @@ from ._decoding import MapDecoding
 class DarkHeatmap(MapDecoding, BaseKeypointCodec):
     r"""Represent keypoints as heatmaps, distribution-aware both ways.
 
-    See `Distribution-Aware Coordinate Representation for Human Pose
-    Estimation`_ by Zhang et al. (CVPR 2020). A drop-in for
+    See Zhang et al., *Distribution-Aware Coordinate Representation for Human
+    Pose Estimation*, CVPR 2020, `arXiv 1910.06278
+    <https://arxiv.org/abs/1910.06278>`_. A drop-in for
     :class:`mmpose.codecs.MSRAHeatmap`: the same keywords, the same encoded
     items. Encoding draws a Gaussian around the true sub-pixel keypoint;
     decoding reads the sub-pixel keypoint back from the shape of the heatmap.
@@ -85,9 +86,6 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
         >>> keypoints, scores = codec.decode(encoded['heatmaps'])
         >>> keypoints.round(2)
         array([[[100.3,  50.6]]], dtype=float32)
-
-    .. _`Distribution-Aware Coordinate Representation for Human Pose
-        Estimation`: https://arxiv.org/abs/1910.06278
     """
 
     label_mapping_table = dict(keypoint_weights='keypoint_weights', )
