@@ -85,6 +85,8 @@ def decoding(args):
         for kind, given in kinds.items():
             contenders = {name: partial(decoder(name, codec), given)
                           for name, codec in codecs.items()}
+            contenders['DARK, covariances'] = partial(
+                codecs['DARK'].batch_decode, given, return_covariance=True)
             contenders[PASS] = partial(flat.argmax, 1)
             yield timed(maps, contenders, kind, sigma, noise, args)
 

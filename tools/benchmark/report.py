@@ -13,6 +13,7 @@ STOCK, PASS = 'MMPose DARK', 'one pass'
 HOLLOW = dict(ms=9, mfc='none')
 STYLES = {
     'DARK': dict(color='C3', marker='o', ms=5, lw=2.2, zorder=5),
+    'DARK, covariances': dict(color='C6', marker='+', ms=8),
     'DARK raw peak': dict(color='C1', marker='s', **HOLLOW),
     'DARK unmodulated': dict(color='C5', marker='v', ls=':', ms=5),
     'shift': dict(color='C7', marker='^', ls=':', ms=5),
