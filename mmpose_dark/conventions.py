@@ -53,6 +53,14 @@ LABELS = ('keypoint_labels', 'keypoints_visible', 'keypoint_weights')
 OFFICIAL_KERNELS = {1: 3, 2: 11, 3: 17}
 
 
+#: whose code trained the network: name for the command line -> repository
+OFFICIAL_CODES = {
+    'darkpose': 'ilovepose/DarkPose',
+    'hrnet': 'leoxiaobin/deep-high-resolution-net.pytorch',
+    'simplebaseline': 'microsoft/human-pose-estimation.pytorch',
+}
+
+
 def official_kernel(sigma: float) -> int:
     """The official code's kernel size for the nearest sigma it has below."""
     return OFFICIAL_KERNELS[min(3, max(1, int(sigma)))]

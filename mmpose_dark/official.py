@@ -16,14 +16,8 @@ from torch import Tensor
 
 from .alignment import entries
 from .config import darkify
+from .conventions import OFFICIAL_CODES
 from .functional._checks import check_choice
-
-#: whose code trained the network: name for the command line -> repository
-CODES = {
-    'darkpose': 'ilovepose/DarkPose',
-    'hrnet': 'leoxiaobin/deep-high-resolution-net.pytorch',
-    'simplebaseline': 'microsoft/human-pose-estimation.pytorch',
-}
 
 #: blocks of the four stages, whether they are bottlenecks -> name
 _RESNETS = {
@@ -197,7 +191,8 @@ def official_config(cfg,
         cfg (Config | str | Path): A config of this network, of ours or a
             stock one. Not modified
         network (Network): Of :func:`recognise`
-        code (str): Whose code it is, one of :data:`CODES`
+        code (str): Whose code it is, one of
+            :data:`mmpose_dark.conventions.OFFICIAL_CODES`
         caffe (bool): Whether it is one of SimpleBaseline's Caffe-style
             ResNets, which reduce the resolution in the first layer of a
             bottleneck. Their weights look the same. Defaults to ``False``
@@ -209,7 +204,7 @@ def official_config(cfg,
         ValueError: A code that is not one of them, a Caffe-style HRNet, or a
             config that is not of a top-down heatmap model.
     """
-    check_choice('code', code, tuple(CODES))
+    check_choice('code', code, tuple(OFFICIAL_CODES))
     hrnet = network.name.startswith('hrnet')
     if caffe and hrnet:
         raise ValueError('caffe=True is for ResNets, this is a '

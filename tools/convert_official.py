@@ -9,8 +9,7 @@ weights; whose code and which input size it was cannot be, so say it.
 import argparse
 from pathlib import Path
 
-from mmpose_dark import official
-from mmpose_dark.config import load_config
+from mmpose_dark.conventions import OFFICIAL_CODES
 
 CONFIGS = Path(__file__).resolve().parents[1] / (
     'configs/body_2d_keypoint/topdown_heatmap')
@@ -26,7 +25,7 @@ def main():
     parser.add_argument('out', metavar='OUT', type=Path,
                         help='the checkpoint to write, .pth')
     parser.add_argument(
-        '--code', required=True, choices=list(official.CODES),
+        '--code', required=True, choices=list(OFFICIAL_CODES),
         help='whose code trained it: decides where pixels are')
     parser.add_argument(
         '--size', metavar='HxW', help='the input size, as 128x96')
@@ -52,6 +51,8 @@ def main():
 
 def convert(args):
     import torch
+    from mmpose_dark import official
+    from mmpose_dark.config import load_config
     weights = official.weights_of(read(args.src))
     network = official.recognise(weights)
     print(f'{args.src}: {network.name}, {network.num_keypoints} keypoints, '
@@ -78,7 +79,7 @@ def convert(args):
     model.load_state_dict(state_dict, strict=True)
 
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    meta = dict(official_code=official.CODES[args.code], network=network.name)
+    meta = dict(official_code=OFFICIAL_CODES[args.code], network=network.name)
     torch.save(dict(meta=meta, state_dict=state_dict), args.out)
     cfg.dump(args.out.with_suffix('.py'))
     order = 'RGB' if cfg.model.data_preprocessor.bgr_to_rgb else 'BGR'
