@@ -132,7 +132,7 @@ class PoseReaders:
 
     def _with_ellipses(self, picture: np.ndarray, samples: Dict[str, Any],
                        threshold: float, zoom: int) -> np.ndarray:
-        people = samples['DARK'].pred_instances if samples else {}
+        people: Any = samples['DARK'].pred_instances if samples else {}
         if 'keypoint_covariances' not in people:
             return picture
         calibration = self.models['DARK'].head.decoder.calibration
