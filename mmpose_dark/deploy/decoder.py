@@ -71,8 +71,8 @@ class DarkDecoder(nn.Module):
     def _follow(self, codec, return_covariance):
         if return_covariance and isinstance(codec, DarkSimCC):
             raise ValueError(
-                'return_covariance is of heatmaps: how sure a network of SimCC '
-                'is depends on the beta of its loss, which a codec '
+                'return_covariance is of heatmaps: how sure a SimCC network '
+                'is depends on the beta of its loss, which its codec '
                 '(DarkSimCC) does not know')
         if return_covariance and not (
                 codec.decoding == 'dark' and codec.modulation):

@@ -51,14 +51,14 @@ class KeptHeatmaps:
         codec: Sizes, sigma and alignment as arguments of ``DarkHeatmap``.
         sigmas: (K, ) the OKS constants of the data set.
     """
-    heatmaps: np.ndarray
-    flipped: np.ndarray
+    heatmaps: Any
+    flipped: Any
     flip_indices: List[int]
     samples: List[dict]
     codec: dict
     sigmas: np.ndarray
 
-    def merged(self, merge: str) -> np.ndarray:
+    def merged(self, merge: str) -> Any:
         """(N, K, H, W) by a merge of the flip test, see :data:`MERGES`."""
         if merge not in MERGES:
             raise ValueError(f'merge must be one of {MERGES}, got {merge!r}')
@@ -74,7 +74,7 @@ class KeptHeatmaps:
         """Name -> arguments of ``DarkHeatmap``; the official one last."""
         return decoders(self.codec['sigma'])
 
-    def decode(self, heatmaps: np.ndarray,
+    def decode(self, heatmaps: Any,
                **options: Any) -> Tuple[np.ndarray, np.ndarray]:
         """(N, K, 2) input px and (N, K) scores."""
         points, scores = DarkHeatmap(
