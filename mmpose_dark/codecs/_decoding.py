@@ -8,7 +8,7 @@ from ..functional._checks import check_blur_kernel_size, check_choice
 class Decoding:
     """The part of a codec that chooses how maps are read."""
 
-    sigma: float
+    sigma: Any  # a float, or one for each axis
 
     def _set_decoding(self, decoding: str, modulation: bool, peak: str,
                       blur_kernel_size: Optional[int]) -> None:
