@@ -16,6 +16,7 @@ class Decoding:
     """What a codec decodes by."""
 
     flip_shift: Tuple[float, float]
+    sigma: Any  # a float, or one for each axis
 
     def _set_decoding(self, decoding: str, modulation: bool, peak: str,
                       blur_kernel_size: Optional[int],

@@ -71,9 +71,9 @@ class DarkDecoder(nn.Module):
     def _follow(self, codec, return_covariance):
         if return_covariance and isinstance(codec, DarkSimCC):
             raise ValueError(
-                'return_covariance is of heatmaps: their height and shape say '
-                'how sure a network is. Logits of SimCC have another meaning '
-                '(DarkSimCC)')
+                'return_covariance is of heatmaps: how sure a SimCC network '
+                'is depends on the beta of its loss, which its codec '
+                '(DarkSimCC) does not know')
         if return_covariance and not (
                 codec.decoding == 'dark' and codec.modulation):
             raise ValueError(

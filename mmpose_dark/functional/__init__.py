@@ -15,13 +15,8 @@ from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
 from .oks import expected_oks
-from .simcc import decode_simcc, decode_visibility, flip_simcc
-from .vectors import (
-    decode_vectors,
-    encode_bins,
-    encode_vectors,
-    flip_vectors,
-)
+from .simcc import decode_simcc, decode_visibility, encode_bins, flip_simcc
+from .vectors import decode_vectors, encode_vectors, flip_vectors
 
 __all__ = [
     'METHODS', 'PEAKS', 'decode_heatmaps', 'decode_simcc', 'decode_vectors',

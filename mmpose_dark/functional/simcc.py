@@ -5,6 +5,36 @@ from ._backend import Array, backend_of
 from .vectors import checked, decode_vectors, flip_vectors
 
 
+def encode_bins(positions: Array, num_bins: int,
+                spread: float = 0.) -> Array:
+    """Share every position between its two nearest bins.
+
+    Args:
+        positions (np.ndarray | Tensor): in shape (..., K); units: bins. The
+            mean of a vector is the position, clipped to the bins.
+        num_bins (int): Length W of a vector.
+        spread (float): What all bins share beside that (label smoothing).
+            Defaults to 0.
+
+    Returns:
+        np.ndarray | Tensor: Vectors in shape (..., K, W) that sum to 1, of
+        the kind of ``positions``.
+
+    Raises:
+        TypeError: ``positions`` are not real numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> encode_bins(np.array([1.25]), 4)
+        array([[0.  , 0.75, 0.25, 0.  ]])
+    """
+    xp = backend_of(positions)
+    x = xp.clip(xp.as_float(positions, 'positions'), 0, num_bins - 1)
+    apart = abs(xp.arange(0, num_bins, x) - x[..., None])
+    floor = spread / max(num_bins - 1, 1)
+    return floor + (1 - spread - floor) * xp.at_least(1 - apart, 0.)
+
+
 def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
                  log: bool = False, **switches: Any) -> Tuple[Array, Array]:
     """Read keypoints off vectors over x and y.

@@ -9,11 +9,13 @@ without the window of rows that do not exist, which is most of its work.
 Symbols: M = all leading dimensions, W bins. Positions are in bins with bin
 centres on integers.
 """
-
 from typing import Any, Optional, Sequence, Tuple
+
+import numpy as np
 
 from ._backend import Array, Backend, backend_of, table
 from ._checks import check_blur_kernel_size, check_choice, check_sigma
+from ._convolve import convolve_rows, tap_energy
 from ._peaks import MODE_MARGIN
 from ._windows import on_map, row_windows
 from .decode import METHODS, PEAKS
@@ -23,6 +25,8 @@ from .modulate import Kernel
 
 #: Expansions of the local fit, as of maps.
 EXPANSIONS = 3
+#: Bins that are worked on at a time: what is in between stays in a cache.
+PART = 2**18
 
 
 def encode_vectors(positions: Array, num_bins: int, sigma: float) -> Array:
@@ -50,36 +54,6 @@ def encode_vectors(positions: Array, num_bins: int, sigma: float) -> Array:
     x = xp.as_float(positions, 'positions')
     points = xp.last_axis([x, 0. * x])
     return encode_heatmaps(points, (num_bins, 1), sigma)[..., 0, :]
-
-
-def encode_bins(positions: Array, num_bins: int,
-                spread: float = 0.) -> Array:
-    """Share every position between its two nearest bins.
-
-    Args:
-        positions (np.ndarray | Tensor): in shape (..., K); units: bins. The
-            mean of a vector is the position, clipped to the bins.
-        num_bins (int): Length W of a vector.
-        spread (float): What all bins share beside that (label smoothing).
-            Defaults to 0.
-
-    Returns:
-        np.ndarray | Tensor: Vectors in shape (..., K, W) that sum to 1, of
-        the kind of ``positions``.
-
-    Raises:
-        TypeError: ``positions`` are not real numbers.
-
-    Example:
-        >>> import numpy as np
-        >>> encode_bins(np.array([1.25]), 4)
-        array([[0.  , 0.75, 0.25, 0.  ]])
-    """
-    xp = backend_of(positions)
-    x = xp.clip(xp.as_float(positions, 'positions'), 0, num_bins - 1)
-    apart = abs(xp.arange(0, num_bins, x) - x[..., None])
-    floor = spread / max(num_bins - 1, 1)
-    return floor + (1 - spread - floor) * xp.at_least(1 - apart, 0.)
 
 
 def flip_vectors(vectors: Array,
@@ -163,27 +137,49 @@ def decode_vectors(vectors: Array,
         return (xp.full(lead, 0., rows), ) * 2
 
     with xp.guard(rows):
-        x = xp.argmax(rows)
-        top = xp.take_last(rows, x)
-        if method == 'argmax':
-            step = 0.
-        elif method == 'shift':
-            step = _quarter_shift(xp, rows, x)
-        elif modulation and peak == 'modulated':
-            x = _modulated_peak(xp, rows, x, kernel)
-            step = _or_shift(xp, _fit(xp, rows, x, kernel), rows, x)
-        else:
-            seen = _blurred(xp, rows, kernel) if modulation else rows
-            step, official = _official_step(xp, seen, x, 2 * kernel.sigma)
-            if modulation:
-                other, fitted = _fit(xp, rows, x, kernel)
-                step = xp.where(official, step, other)
-                official = official | fitted
-            step = _or_shift(xp, (step, official), rows, x)
-        positions = xp.where(xp.isfinite(top) & (top > 0),
-                             xp.to_float(x, rows) + step, -1.)
+        positions, top = _by_parts(
+            xp, lambda part: _peaks(xp, part, kernel, method, modulation,
+                                    peak), rows)
+        positions = xp.where(xp.isfinite(top) & (top > 0), positions, -1.)
         scores = xp.where(xp.isfinite(top), top, 0.)
     return positions.reshape(lead), scores.reshape(lead)
+
+
+def _by_parts(xp, function, rows):
+    """Where work may follow the data: as many vectors as a cache holds."""
+    size = PART // rows.shape[1] + 1
+    if not xp.dynamic or len(rows) <= size:
+        return function(rows)
+    return map(np.concatenate, zip(*(
+        function(rows[start:start + size])
+        for start in range(0, len(rows), size))))
+
+
+def _peaks(xp, rows, kernel, method, modulation, peak):
+    """Positions and maxima of vectors, each in shape (M,)."""
+    x = xp.argmax(rows)
+    top = xp.take_last(rows, x)
+    if method == 'argmax':
+        step = 0.
+    elif method == 'shift':
+        step = _quarter_shift(xp, rows, x)
+    elif modulation and peak == 'modulated':
+        x = _modulated_peak(xp, rows, x, kernel)
+        step = _or_shift(xp, _fit(xp, rows, x, kernel), rows, x)
+    elif modulation:
+        stencil = row_windows(xp, rows, x, kernel.radius + 2)
+        step, official = _official_step(
+            xp, stencil @ _stencil_taps(xp, rows, kernel), x, rows.shape[1],
+            2 * kernel.sigma)
+        other, fitted = _fit(xp, rows, x, kernel)
+        step = xp.where(official, step, other)
+        step = _or_shift(xp, (step, official | fitted), rows, x)
+    else:
+        step = _official_step(
+            xp, row_windows(xp, rows, x, 2), x, rows.shape[1],
+            2 * kernel.sigma)
+        step = _or_shift(xp, step, rows, x)
+    return xp.to_float(x, rows) + step, top
 
 
 def checked(vectors: Any) -> Tuple[Backend, Array]:
@@ -197,26 +193,19 @@ def checked(vectors: Any) -> Tuple[Backend, Array]:
 
 
 @table
-def _matrix(xp, like, kernel, size):
-    """The modulation of a vector as a (W, W) matrix."""
-    return kernel.matrix(xp, like, size).T
-
-
-@table
-def _unit_matrix(xp, like, kernel, size):
-    """The same, each result divided by the energy of its taps."""
-    matrix = kernel.matrix(xp, like, size).T
-    return matrix / xp.sqrt((matrix * matrix).sum(0))
-
-
-def _blurred(xp, rows, kernel, matrix=_matrix):
-    finite = xp.where(rows == -float('inf'), 0., rows)
-    return finite @ matrix(xp, rows, kernel, rows.shape[-1])
+def _stencil_taps(xp, like, kernel):
+    """The kernel around each of five bins of a window."""
+    reach = kernel.radius + 2
+    return kernel.at(
+        xp, xp.arange(-reach, reach + 1, like)[:, None] -
+        xp.arange(-2, 3, like))
 
 
 def _modulated_peak(xp, rows, raw, kernel):
     """The peak of the modulated vector, see :mod:`._peaks`."""
-    modulated = _blurred(xp, rows, kernel, _unit_matrix)
+    finite = xp.where(rows == -float('inf'), 0., rows)
+    modulated = convolve_rows(xp, finite, kernel) / tap_energy(
+        xp, rows, kernel, rows.shape[-1])
     x = xp.argmax(modulated)
     best = xp.take_last(modulated, x)
     reach = kernel.mode
@@ -263,14 +252,13 @@ def _moments(u, weights):
     return mean, (weights * u * u).sum(-1) / total - mean * mean
 
 
-def _official_step(xp, rows, x, limit):
+def _official_step(xp, stencil, x, size, limit):
     """One Taylor step by central differences, as the official code has it."""
-    stencil = row_windows(xp, rows, x, 2)
     values = xp.log(xp.where(stencil > 1e-10, stencil, 1e-10)).T
     slope = .5 * (values[3] - values[1])
     bend = .25 * (values[4] - 2 * values[2] + values[0])
     step = -slope / bend
-    inside = (x > 1) & (x < rows.shape[-1] - 2)
+    inside = (x > 1) & (x < size - 2)
     return step, inside & (bend < 0) & (abs(step) <= limit)
 
 
