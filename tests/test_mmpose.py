@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / 'configs/body_2d_keypoint/topdown_heatmap/figures'
 STOCK = FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'
 DARK = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
+DEMO = [FIGURES / f'td-hm_res18-hypercolumn_{name}_figures-128x96.py'
+        for name in ('1xb16-2e', 'dark-1xb16-2e')]
 
 
 @pytest.fixture(scope='module')
@@ -129,14 +131,18 @@ def test_targets_reach_the_head(data):
     assert heatmaps.shape == (17, 32, 24) and 0.5 < heatmaps.max() < 1
 
 
-@pytest.mark.parametrize('network', ['res18-thin', 'res18-thin_dark'])
-def test_shipped_network_loads_and_predicts(data, network):
+@pytest.mark.parametrize('targets', ['', '_dark'])
+@pytest.mark.parametrize(('network', 'configs', 'error'), [
+    ('res18-thin', (STOCK, DARK), 4),
+    ('res18-hypercolumn', DEMO, 2.5)])
+def test_shipped_network_loads_and_predicts(
+        data, network, configs, error, targets):
     from mmengine.runner import load_checkpoint
-    path = FIGURES / f'td-hm_{network}_figures-128x96.pth'
+    path = FIGURES / f'td-hm_{network}{targets}_figures-128x96.pth'
     assert path.stat().st_size < 4 * 2**20
     init_default_scope('mmpose')
     medians = []
-    for config in (STOCK, DARK):
+    for config in configs:
         cfg = Config.fromfile(str(config))
         cfg.merge_from_dict(options(data))
         model = MODELS.build(cfg.model)
@@ -158,4 +164,4 @@ def test_shipped_network_loads_and_predicts(data, network):
         medians.append(np.median(errors))
     # input px, at a stride of 4: it has learned something, and DARK reads it
     # no worse
-    assert medians[1] <= medians[0] < 4
+    assert medians[1] <= medians[0] < error

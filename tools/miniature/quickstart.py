@@ -22,11 +22,11 @@ from mmpose_dark._tools import Progress, track
 
 CONFIGS = (Path(__file__).resolve().parents[2] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')
-STOCK = 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'
-DARK = 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
+STOCK = 'td-hm_res18-hypercolumn_1xb16-2e_figures-128x96.py'
+DARK = 'td-hm_res18-hypercolumn_dark-1xb16-2e_figures-128x96.py'
 #: trained with each of the two
-BIASED = 'td-hm_res18-thin_figures-128x96.pth'
-UNBIASED = 'td-hm_res18-thin_dark_figures-128x96.pth'
+BIASED = 'td-hm_res18-hypercolumn_figures-128x96.pth'
+UNBIASED = 'td-hm_res18-hypercolumn_dark_figures-128x96.pth'
 SIGMA = 1  # heatmap px, of both
 #: (targets, read by) -> config, network and further settings
 RUNS = {
