@@ -21,7 +21,8 @@ RESULTS = ROOT / '.nox' / 'results'
 CONSTRAINTS = 'requirements/constraints.txt'
 TESTS = 'pytest', 'pytest-xdist', 'hypothesis'
 MATHS = [f'tests/test_{name}.py'
-         for name in ('decode', 'encode', 'flip', 'modulate')]
+         for name in ('covariance', 'decode', 'encode', 'flip',
+                     'modulate')]
 #: what a row of the table tells of an environment
 SHOWN = ('numpy', 'torch', 'mmpose', 'mmengine', 'mmcv', 'xtcocotools')
 
@@ -29,7 +30,7 @@ OLDEST = (
     'torch==1.13.1', 'torchvision==0.14.1', 'numpy==1.24.4',
     'opencv-python==4.8.1.78', 'mmengine==0.8.0', 'mmdet==3.0.0',
     'json_tricks', 'matplotlib', 'munkres', 'pillow', 'scipy', 'xtcocotools',
-    'setuptools==68.2.2', 'wheel')
+    'setuptools==68.2.2', 'wheel', 'yapf==0.40.1')
 MIDDLE = (
     'torch==2.4.1', 'torchvision==0.19.1', 'numpy==1.26.4',
     'opencv-python==4.10.0.84', 'mmengine==0.10.4', 'mmdet==3.3.0',

@@ -45,6 +45,8 @@ def test_a_training_from_figures_to_table_and_pictures(tmp_path, names):
             f'{name}-seed0')
         folder = out / f'runs/{name}-seed0'
         scores = json.loads((folder / 'scores.json').read_text())
+        shares = scores['reliability']['coverage']
+        assert len(shares) == 5 and shares == sorted(shares)
         assert {row['merge'] for row in scores['rows']} == {
             'none', 'stock', 'exact'}
         assert (folder / 'weights.pth').is_file()

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from mmpose_dark._markdown import markdown_table
 
+#: of ellipses, as of mmpose_dark.evaluation
+LEVELS = (.5, .68, .9, .95, .99)
 #: metric -> its name in the paper
 OKS = {'AP': 'AP', 'AP .5': 'AP50', 'AP .75': 'AP75', 'AP (M)': 'APM',
        'AP (L)': 'APL', 'AR': 'AR'}
@@ -154,6 +156,24 @@ def table(number, title, rows, found):
     return f'**Table {number}.** {title}\n\n{text}', lines
 
 
+def reliability(found):
+    """How often ellipses hold the truth, mean and spread over the seeds."""
+    body = []
+    for (network, size, encoding), scores in found.items():
+        known = [one['reliability'] for one in scores if 'reliability' in one]
+        if size != MAIN[1] or not known:
+            continue
+        shares = 100 * np.array([one['coverage'] for one in known])
+        body.append([f'{network}, {encoding}', *map(said, shares.T),
+                     f'{np.mean([one["nll"] for one in known]):.2f}'])
+    if not body:
+        return []
+    return ['**Table of covariances.** True joints in the ellipse, %, exact '
+            'merge, nothing fitted\n\n' + markdown_table(
+                ['', *(f'{100 * level:.0f} %' for level in LEVELS), 'nll'],
+                body)]
+
+
 def write_report(folder):
     """Write tables.md and tables.csv.
 
@@ -169,7 +189,7 @@ def write_report(folder):
         text, new = table(number, title, rows, found)
         parts += [text] * bool(new)
         lines += new
-    text = '\n\n'.join(parts)
+    text = '\n\n'.join(parts + reliability(found))
     (Path(folder) / 'tables.md').write_text(text + '\n')
     with (Path(folder) / 'tables.csv').open('w', newline='') as file:
         csv.writer(file).writerows(lines)

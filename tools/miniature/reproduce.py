@@ -162,9 +162,12 @@ def work(run, args):
     rows = evaluation.compare(kept, tester.test_evaluator.metrics[0])
     for row in rows:
         del row['oks']
+    found = evaluation.Reliability.of(kept, kept.merged('exact'))
+    reliability = dict(coverage=found.coverage(), nll=found.nll())
     # A name that tells what is finished: it is whole or it is not there.
     part = folder / 'scores.part'
-    part.write_text(json.dumps(dict(run=asdict(run), rows=rows), indent=1))
+    part.write_text(json.dumps(dict(
+        run=asdict(run), rows=rows, reliability=reliability), indent=1))
     part.replace(folder / 'scores.json')
 
 
