@@ -1,0 +1,269 @@
+"""Coverage, likelihood and calibration of covariances, and ranking by them."""
+import importlib
+import json
+
+import numpy as np
+import pytest
+from conftest import as_kind, run_tool, to_numpy
+from mmpose_dark.evaluation import (
+    DarkCocoMetric,
+    KeptHeatmaps,
+    Reliability,
+    ap_gain,
+    evaluated,
+    promised_scores,
+    reliability_table,
+)
+from mmpose_dark.functional import (
+    ellipse_limit,
+    encode_heatmaps,
+    expected_oks,
+    log_likelihood,
+    mahalanobis,
+)
+from mmpose_dark.visualization.uncertainty import draw_ellipses, ellipse
+from scipy import stats
+
+P = np.array([[4., 1.], [1., 2.]])
+
+
+@pytest.mark.parametrize('dof', [None, 3.])
+@pytest.mark.parametrize('level', [.5, .95])
+def test_ellipses_hold_what_they_say(rng, dof, level):
+    errors = rng.multivariate_normal([0, 0], P, 100000)
+    if dof is not None:
+        errors /= np.sqrt(rng.chisquare(dof, (len(errors), 1)) / dof)
+    inside = mahalanobis(errors, np.broadcast_to(P, (len(errors), 2, 2)))
+    share = (inside < ellipse_limit(level, dof)).mean()
+    assert share == pytest.approx(level, abs=.006)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('dof', [None, 2.5])
+def test_likelihood_is_scipys(rng, kind, dof):
+    errors = rng.normal(0, 2, (50, 2))
+    truth = (stats.multivariate_normal([0, 0], P) if dof is None else
+             stats.multivariate_t([0, 0], P, dof)).logpdf(errors)
+    many = np.broadcast_to(P, (50, 2, 2)).copy()
+    got = log_likelihood(as_kind(errors, kind), as_kind(many, kind), dof)
+    np.testing.assert_allclose(to_numpy(got), truth, atol=1e-9)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_expected_oks_is_the_mean_of_oks(rng, kind):
+    areas, sigmas = np.array([400., 2500.]), np.array([.05, .1, .03])
+    covariances = P * rng.uniform(.1, 3, (2, 3, 1, 1))
+    got = to_numpy(expected_oks(*(
+        as_kind(a, kind) for a in (covariances, areas, sigmas))))
+    for i, k in np.ndindex(2, 3):
+        errors = rng.multivariate_normal([0, 0], covariances[i, k], 200000)
+        oks = np.exp(-(errors**2).sum(1) / (
+            2 * (2 * sigmas[k])**2 * areas[i]))
+        assert got[i, k] == pytest.approx(oks.mean(), abs=5e-3)
+
+
+@pytest.mark.parametrize('change, words', [
+    (dict(covariances=np.ones((2, 3, 2))), 'covariances must be in shape'),
+    (dict(areas=np.ones(3)), r'areas must be in shape \(2,\)'),
+    (dict(sigmas=np.ones(2)), r'sigmas must be in shape \(3,\)'),
+    (dict(areas=np.array([1., 0.])), 'areas must be positive'),
+])
+def test_expected_oks_says_what_is_wrong(change, words):
+    args = dict(covariances=np.ones((2, 3, 2, 2)), areas=np.ones(2),
+                sigmas=np.ones(3))
+    with pytest.raises(ValueError, match=words):
+        expected_oks(**{**args, **change})
+
+
+@pytest.mark.parametrize('args, words', [
+    ((0., ), 'level must be'), ((1., ), 'level must be'),
+    ((.5, 0.), 'dof must be'), ((.5, np.inf), 'dof must be')])
+def test_ellipse_limit_says_what_is_wrong(args, words):
+    with pytest.raises(ValueError, match=words):
+        ellipse_limit(*args)
+
+
+def reliability(rng, num, scale, dof):
+    """Errors of a Student distribution, told covariances as if it were P."""
+    errors = rng.multivariate_normal([0, 0], scale * P, num)
+    errors /= np.sqrt(rng.chisquare(dof, (num, 1)) / dof)
+    return Reliability(
+        errors, np.broadcast_to(P, (num, 2, 2)).copy(), rng.random(num),
+        np.arange(num) // 5, np.arange(num) % 5)
+
+
+def test_calibration_finds_scale_and_tail(rng):
+    first, second = reliability(rng, 40000, .4, 3.).halves()
+    assert not set(first.people) & set(second.people)
+    scale, dof = first.calibrate()
+    assert scale == pytest.approx(.4, rel=.1)
+    assert dof == pytest.approx(3, rel=.2)
+    np.testing.assert_allclose(
+        second.scaled(scale).coverage(dof)[:4], (.5, .68, .9, .95), atol=.01)
+    assert second.scaled(scale).nll(dof) < second.nll()
+    # tails that are not longer than normal ones
+    scale, dof = reliability(rng, 40000, 2., 1e6).calibrate()
+    assert scale == pytest.approx(2, rel=.05) and dof > 50
+
+
+def test_table_has_a_row_for_each_part(rng):
+    found = reliability(rng, 500, 1., 5.)
+    table = reliability_table(
+        {**found.by_score(), **found.by_joint('abcde')})
+    rows = [line.split('|')[1].strip() for line in table.splitlines()[2:]]
+    assert rows[0] == 'score 0.0 to 0.2' and rows[-5:] == list('abcde')
+
+
+# ---- people, real annotations of COCO's kind
+
+
+def people(rng, num=12, num_joints=3):
+    """Kept heatmaps of spread joints, and their annotations."""
+    size = np.array([24, 32])
+    truth = rng.uniform(8, size - 8, (num, num_joints, 2))
+    spread = rng.uniform(.2, 3, (num, num_joints))
+    offset = rng.normal(0, 1, (num, num_joints, 2)) * spread[..., None]
+    heatmaps = np.empty((num, num_joints, 32, 24), np.float32)
+    for i, k in np.ndindex(num, num_joints):
+        guesses = truth[i, k] + offset[i, k] + rng.normal(
+            0, spread[i, k], (200, 2))
+        heatmaps[i, k] = encode_heatmaps(guesses, (24, 32), 1.).mean(0)
+    box = np.array([0., 0., 96., 128.])
+    annotations = [dict(
+        id=i + 1, image_id=i + 1, category_id=1, iscrowd=0, area=6000.,
+        bbox=box.tolist(), num_keypoints=num_joints, keypoints=np.concatenate(
+            [4 * truth[i], np.full((num_joints, 1), 2)], 1).ravel().tolist())
+        for i in range(num)]
+    samples = [dict(
+        id=i, img_id=i + 1, category_id=1, raw_ann_info=annotations[i],
+        input_size=(96, 128), input_scale=np.array([96., 128.]),
+        input_center=np.array([48., 64.]), gt_instances=dict(
+            bboxes=box[None], bbox_scores=np.ones(1),
+            keypoints=4 * truth[i][None],
+            keypoints_visible=np.ones((1, num_joints))))
+        for i in range(num)]
+    kept = KeptHeatmaps(
+        heatmaps, heatmaps[..., ::-1], list(range(num_joints)), samples,
+        dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1),
+        np.full(num_joints, .05))
+    return kept, dict(
+        images=[dict(id=i + 1, width=96, height=128) for i in range(num)],
+        annotations=annotations, categories=[dict(
+            id=1, name='person', keypoints=list('abc'))])
+
+
+@pytest.fixture
+def crowd(rng, tmp_path):
+    kept, content = people(rng)
+    path = tmp_path / 'people.json'
+    path.write_text(json.dumps(content))
+    return kept, path
+
+
+def metric_of(path, **options):
+    metric = DarkCocoMetric(str(path), nms_mode='none', **options)
+    metric.dataset_meta = dict(CLASSES=['person'], num_keypoints=3,
+                               sigmas=np.full(3, .05))
+    return metric
+
+
+def give(metric, kept, **instances):
+    points, scores, covariances = kept.decode(
+        kept.heatmaps, return_covariance=True)
+    image = kept.to_image(points)
+    in_image = kept.covariances_in_image(covariances)
+    for i, sample in enumerate(kept.samples):
+        sample['pred_instances'] = dict(
+            keypoints=image[i][None], keypoint_scores=scores[i][None],
+            bboxes=sample['gt_instances']['bboxes'],
+            bbox_scores=np.full(1, .5),
+            keypoint_covariances=in_image[i][None])
+    metric.process(None, kept.samples)
+    return points, scores, covariances
+
+
+def test_metric_ranks_by_expected_oks(crowd):
+    kept, path = crowd
+    metric = metric_of(path)
+    points, scores, covariances = give(metric, kept)
+    want = promised_scores(kept, scores, covariances)
+    got = [pred['bbox_scores'][0] for pred, _ in metric.results]
+    np.testing.assert_allclose(got, .5 * want, rtol=1e-5)
+    ap = metric.evaluate(len(kept.samples))['coco/AP']
+    both = [evaluated(kept, metric.coco, points, by)
+            for by in (want, scores.mean(1))]
+    base, gain, (low, high) = ap_gain(*both, rounds=20)
+    assert base == pytest.approx(100 * ap, abs=1e-6)
+    assert low <= gain <= high
+    assert ap_gain(both[0], both[0], rounds=5)[1:] == (0, (0, 0))
+
+
+def test_metric_is_cocos_with_its_own_modes(crowd):
+    kept, path = crowd
+    metric = metric_of(path, score_mode='keypoint')
+    _, scores, _ = give(metric, kept)
+    assert [pred['bbox_scores'][0] for pred, _ in metric.results] == [.5] * 12
+    assert metric.score_mode == 'keypoint'
+
+
+def test_metric_says_what_is_missing(crowd):
+    kept, path = crowd
+    metric = metric_of(path)
+    give(metric_of(path), kept)
+    for sample in kept.samples:
+        del sample['pred_instances']['keypoint_covariances']
+    with pytest.raises(ValueError, match='output_covariance=True'):
+        metric.process(None, kept.samples)
+    metric = metric_of(path)
+    metric.dataset_meta['sigmas'] = np.full(4, .05)
+    with pytest.raises(ValueError, match='OKS constants of 3 keypoints'):
+        give(metric, kept)
+
+
+@pytest.mark.slow
+def test_calibrate(crowd, rng, tmp_path, capsys):
+    kept, _ = crowd
+    kept, content = people(rng, 40)
+    path = tmp_path / 'forty.json'
+    path.write_text(json.dumps(content))
+    kept.save(tmp_path / 'maps.npz')
+    run_tool('calibrate.py', '--heatmaps', tmp_path / 'maps.npz', '--ann',
+             path, '--merge', 'none', '--out', tmp_path / 'out')
+    said = capsys.readouterr().out
+    for words in ('all joints', 'both halves', 'calibration=(', 'AP of peop'):
+        assert words in said
+    assert (tmp_path / 'out/reliability.png').is_file()
+
+
+def test_codec_takes_a_calibration(rng):
+    from mmpose_dark import DarkHeatmap
+    size = dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1)
+    maps = encode_heatmaps(rng.uniform(8, 16, (1, 5, 2)), (24, 32), 2.)
+    plain, scaled = (
+        DarkHeatmap(**size, **more).read(maps, return_covariance=True)[2]
+        for more in ({}, dict(calibration=(.5, 3.))))
+    np.testing.assert_allclose(scaled, plain / 2)
+    for wrong in (3, (1, ), (0, 3), (1, -1), 'ab'):
+        with pytest.raises(ValueError, match='calibration must be'):
+            DarkHeatmap(**size, calibration=wrong)
+
+
+def test_ellipses_are_drawn_where_they_are():
+    outline = ellipse(np.array([20., 30.]), P) - (20, 30)
+    np.testing.assert_allclose(
+        mahalanobis(outline, np.broadcast_to(P, (60, 2, 2))),
+        ellipse_limit(.95))
+    image = np.zeros((60, 50, 3), np.uint8)
+    drawn = draw_ellipses(image, np.array([[[20., 30.], [5., 5.]]]),
+                          np.array([[P, P]]), np.array([[.9, .1]]), .5)
+    y, x = drawn.any(2).nonzero()
+    assert abs(x.mean() - 20) < .5 and abs(y.mean() - 30) < .5
+    assert not image.any()
+
+
+@pytest.mark.parametrize('old, new', [
+    ('runtime', 'deploy.runtime'), ('export', 'deploy.onnx'),
+    ('sdk', 'deploy.mmdeploy'), ('megvii', 'codecs')])
+def test_modules_that_moved_say_where(old, new):
+    with pytest.raises(ModuleNotFoundError, match=f'is mmpose_dark.{new} now'):
+        importlib.import_module(f'mmpose_dark.{old}')
