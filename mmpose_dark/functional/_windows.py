@@ -76,7 +76,7 @@ def cut(maps: np.ndarray, size: Tuple[int, int], which: Any, top: Any,
     index per pixel.
     """
     steps = maps.strides
-    view = np.ndarray(
+    view: np.ndarray = np.ndarray(
         (len(maps), maps.shape[1] - size[0] + 1,
          maps.shape[2] - size[1] + 1, *size), maps.dtype, maps,
         strides=(*steps, *steps[1:]))
