@@ -15,7 +15,8 @@ CODECS = {
 #: documented in mmpose_dark.evaluation.peaks.robustness
 KNOWN_LOSSES = {
     'two equal peaks, 2 to 4 sigma apart', 'background rising from 0 to 1'}
-CONTENDERS = {'DARK', 'DARK raw peak', 'MMPose DARK', 'MMPose UDP', 'one pass'}
+CONTENDERS = {'DARK', 'DARK raw peak', 'DARK, covariances', 'MMPose DARK',
+              'MMPose UDP', 'one pass'}
 
 pytestmark = pytest.mark.slow
 

@@ -53,7 +53,7 @@ def test_decoder_is_exported_whole(rng, switches):
     batch = torch.export.Dim('batch', min=1)
     program = torch.export.export(
         decoder, tuple(vectors), strict=False,
-        dynamic_shapes=(({0: batch}, {0: batch}), ))
+        dynamic_shapes=({0: batch}, {0: batch}))
     for num in (1, 2):
         part = [v[:num] for v in vectors]
         for got, want in zip(program.module()(*part), decoder(*part)):
