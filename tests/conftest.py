@@ -19,15 +19,19 @@ def _version(name):
 
 
 #: what older environments lack, for no fault of ours
+needs_torch_2_6 = pytest.mark.skipif(
+    _version('torch') < (2, 6),
+    reason='torch before 2.6 reads no numpy numbers with weights_only')
 needs_export = pytest.mark.skipif(
     _version('torch') < (2, 5),
     reason='torch before 2.5 exports no module of any batch size')
 needs_mmpose_1_3 = pytest.mark.skipif(
     _version('mmpose') < (1, 3),
-    reason='MMPose before 1.3 rounds the corners of its crops otherwise')
+    reason='MMPose before 1.3 rounds the corners of its crops otherwise, '
+    'and decodes no visibility')
 needs_mmengine_0_9 = pytest.mark.skipif(
     _version('mmengine') < (0, 9),
-    reason='mmengine before 0.9 cannot write or read such a config')
+    reason='mmengine before 0.9 writes configs and logs otherwise')
 
 #: sigma and heatmap size (W, H) as the paper pairs them
 SIZES = [(1, (24, 32)), (2, (48, 64)), (3, (72, 96))]

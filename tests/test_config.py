@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mmpose.models
 import numpy as np
 import pytest
 import torch
@@ -172,6 +173,8 @@ def test_bad_input_says_what_is_wrong():
      "heatmap_type='combined'"),
 ])
 def test_refuses_other_configs(name, found):
+    if 'rtmo' in name and not hasattr(mmpose.models.heads, 'RTMOHead'):
+        pytest.skip('MMPose 1.2 has no RTMO')
     with pytest.raises(ValueError, match=found):
         darkify('mmpose::body_2d_keypoint/' + name)
 
@@ -206,6 +209,7 @@ train_pipeline = [dict(type=TopdownAffine, input_size=(192, 256)),
     assert darkify(dumped).codec == dark
 
 
+@needs_mmengine_0_9
 def test_tool_writes_and_prints(tmp_path):
     out = tmp_path / 'dark.py'
     done = subprocess.run(

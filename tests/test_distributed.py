@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import needs_mmengine_0_9
 from mmpose_dark.synthetic import make_figures
 
 pytestmark = pytest.mark.slow
@@ -107,6 +108,7 @@ def losses(work_dir, rank=0):
     return np.array(json.loads((work_dir / f'losses_{rank}.json').read_text()))
 
 
+@needs_mmengine_0_9
 def test_two_processes_are_one(data, tmp_path):
     """Training: a batch of 2 each is a batch of 4. Testing: the same."""
     one, two = tmp_path / 'one', tmp_path / 'two'

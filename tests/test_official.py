@@ -16,7 +16,7 @@ from mmpose_dark import (
     heads,  # noqa: F401  before mmpose.models
     official,
 )
-from conftest import needs_export
+from conftest import needs_export, needs_torch_2_6
 
 from mmengine.config import Config  # isort: skip
 from mmengine.registry import init_default_scope  # isort: skip
@@ -442,6 +442,7 @@ def test_alignment_of_the_other_codes_is_mmposes():
 # ---- the command
 
 
+@needs_torch_2_6
 def test_from_file_to_prediction(convert, tmp_path, rng):
     """All of it: the official test loop beside MMPose's, from the crop on."""
     network = published.randomised(published.PoseResNet(*RES50))

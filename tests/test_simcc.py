@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmpose_dark import DarkRTMCCHead, DarkSimCC, apply_dark, darkify
 from mmpose_dark import functional as F  # noqa: N812
-from conftest import as_kind, to_numpy
+from conftest import as_kind, needs_mmpose_1_3, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -28,7 +28,8 @@ RTMPOSE = dict(input_size=SIZE, sigma=(3.46, 4.), simcc_split_ratio=2.,
 #: as of RTMPose, RTMW, SimCC, and what no stock config has
 ENTRIES = [
     dict(RTMPOSE, use_dark=False),
-    dict(RTMPOSE, decode_visibility=True),
+    pytest.param(dict(RTMPOSE, decode_visibility=True),
+                 marks=needs_mmpose_1_3),
     dict(input_size=SIZE, sigma=6.0, simcc_split_ratio=2.0),
     dict(RTMPOSE, simcc_split_ratio=1.5, sigma=2.5),
     dict(RTMPOSE, simcc_split_ratio=1, sigma=(1.73, 2), normalize=True),
@@ -362,6 +363,7 @@ def test_head_is_the_stock_head_but_for_the_merge(name):
         np.testing.assert_allclose(pred.keypoint_scores, scores[i], rtol=1e-5)
 
 
+@needs_mmpose_1_3
 @torch.no_grad()
 def test_visibility_reaches_pred_instances():
     codec = dict(RTMPOSE, decode_visibility=True)

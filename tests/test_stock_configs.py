@@ -112,7 +112,8 @@ def random_like(feats, input_size):
 
 def test_found_the_configs():
     assert len(CONFIGS) >= 200
-    assert len(SIMCC) == 73
+    # MMPose 1.2 has three fewer.
+    assert len(SIMCC) in (70, 73)
     assert len(OTHERS) >= 40
 
 
@@ -141,6 +142,8 @@ def test_darkified_config_predicts(path):
                     encoders]:
                 assert encoder.type.startswith('mmpose_dark.')
 
+    if torch.__version__ < '2' and 'SyncBN' in str(model):
+        pytest.skip('torch 1 has no SyncBatchNorm on the CPU')
     feats = random_features(model, decoder.input_size)
     if model.test_cfg.get('flip_test'):
         feats = [feats, random_features(model, decoder.input_size)]

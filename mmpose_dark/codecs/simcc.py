@@ -122,7 +122,9 @@ class DarkSimCC(Decoding, SimCCLabel):
         super().__init__(
             check_size(input_size, 'input_size'), smoothing_type,
             check_sigmas(sigma), simcc_split_ratio, label_smooth_weight,
-            normalize, use_dark, decode_visibility, decode_beta)
+            normalize, use_dark)
+        self.decode_visibility = decode_visibility  # new in MMPose 1.3,
+        self.decode_beta = decode_beta  # and so is this
         self.unbiased = unbiased
         self._set_decoding(decoding, modulation, peak, blur_kernel_size)
         #: lengths of the vectors over x and y, as the stock codec rounds them
