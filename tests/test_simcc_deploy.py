@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import torch
 from mmpose_dark import DarkDecoder, DarkSimCC, apply_dark
+from conftest import needs_export
 from mmengine.registry import DefaultScope
 from mmpose.apis import init_model
 from mmpose.registry import KEYPOINT_CODECS
@@ -45,6 +46,7 @@ def test_decoder_returns_what_the_codec_returns(rng, switches):
     assert (keypoints[0, :4] == -.5).all()
 
 
+@needs_export
 @pytest.mark.parametrize('switches', [{}, dict(normalize=True)], ids=str)
 def test_decoder_is_exported_whole(rng, switches):
     codec = DarkSimCC(**{**RTMPOSE, **switches})
@@ -169,6 +171,7 @@ def test_network_and_file_predict_what_the_model_does(
 
 def test_decoders_are_compared(model, tmp_path):
     cfg = model.cfg
+    cfg.env_cfg = dict(dist_cfg=dict(backend='nccl'))
     runner = build_test_runner(cfg, None, tmp_path)
     kept = predict(runner)
     assert isinstance(kept, KeptVectors)
