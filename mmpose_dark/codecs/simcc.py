@@ -1,14 +1,5 @@
 """The codec of SimCC and RTMPose, distribution-aware."""
-from typing import (
-    Any,
-    Dict,
-    List,
-    Mapping,
-    Optional,
-    Sequence,
-    Tuple,
-    Union,
-)
+from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
 from mmpose.codecs import SimCCLabel
@@ -98,7 +89,7 @@ class DarkSimCC(Decoding, SimCCLabel):
     def __init__(self,
                  input_size: Tuple[int, int],
                  smoothing_type: str = 'gaussian',
-                 sigma: Union[float, Sequence[float]] = 6.0,
+                 sigma: Any = 6.0,
                  simcc_split_ratio: float = 2.0,
                  label_smooth_weight: float = 0.0,
                  normalize: bool = True,
