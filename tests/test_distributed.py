@@ -5,6 +5,7 @@ On CPU processes joined by gloo, through the tools and scripts a user starts.
 import json
 import os
 import pickle
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -89,8 +90,15 @@ def tool(name, *args, **env):
     return start(sys.executable, ROOT / 'tools' / name, *args, **env)
 
 
+def free_port():
+    """Another run of these tests may be on any that is fixed."""
+    with socket.socket() as probe:
+        probe.bind(('', 0))
+        return str(probe.getsockname()[1])
+
+
 def script(name, *args):
-    return start('bash', ROOT / 'tools' / name, *args, PORT='29517')
+    return start('bash', ROOT / 'tools' / name, *args, PORT=free_port())
 
 
 def finish(*runs):
