@@ -27,6 +27,7 @@ from mmpose_dark import (
 )
 from conftest import on_meta
 from mmengine.config import Config
+from mmengine.config.utils import ConfigParsingError
 from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
@@ -161,7 +162,10 @@ def test_darkified_config_predicts(path):
 
 @pytest.mark.parametrize('path', SIMCC, ids=lambda path: path.stem)
 def test_simcc_config_is_converted(path):
-    stock = Config.fromfile(ROOT / path)
+    try:
+        stock = Config.fromfile(ROOT / path)
+    except ConfigParsingError:
+        pytest.skip('this MMPose does not find the base of its own config')
     cfg = darkify(stock, head=True)
     assert check_alignment(cfg)
     before, after = (Counter(name for _, name in entries(of._cfg_dict))
@@ -186,6 +190,8 @@ def test_simcc_config_is_converted(path):
 ], ids=lambda path: Path(path).stem)
 @torch.no_grad()
 def test_simcc_head_predicts(path):
+    if not (ROOT / path).is_file():
+        pytest.skip('MMPose 1.2 lacks this config')
     cfg = darkify(Config.fromfile(ROOT / path), head=True)
     torch.manual_seed(0)
     head = MODELS.build(cfg.model.head).eval()
@@ -209,6 +215,8 @@ def test_simcc_head_predicts(path):
 @torch.no_grad()
 def test_dwpose_student_reads_by_dark(monkeypatch):
     """Its networks are in configs of their own, named from MMPose's root."""
+    if torch.__version__ < '2':
+        pytest.skip('torch 1 has no SyncBatchNorm on the CPU')
     monkeypatch.chdir(ROOT.parent)
     stock = Config.fromfile(
         ROOT / 'wholebody_2d_keypoint/dwpose/ubody/s2_dis/'
