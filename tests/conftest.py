@@ -22,6 +22,13 @@ def _version(name):
 needs_torch_2_6 = pytest.mark.skipif(
     _version('torch') < (2, 6),
     reason='torch before 2.6 reads no numpy numbers with weights_only')
+no_fork = pytest.mark.skipif(
+    _version('onedl-mmengine') > (0, 0),
+    reason="the fork's loader takes off torch's list what it has put there, "
+    'and so what we have')
+needs_detectors = pytest.mark.skipif(
+    _version('onedl-mmdetection') > (0, 0),
+    reason="the fork's detectors need imgaug, which knows no numpy 2")
 needs_export = pytest.mark.skipif(
     _version('torch') < (2, 5),
     reason='torch before 2.5 exports no module of any batch size')

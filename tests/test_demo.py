@@ -5,7 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
-from conftest import TOOLS, run_tool
+from conftest import TOOLS, needs_detectors, run_tool
 from mmpose_dark.synthetic import make_figures
 from mmpose_dark.visualization import files
 
@@ -171,6 +171,7 @@ def test_stock_reading_is_that_of_the_stock_codec(data):
     assert np.abs(other - want).max() > .01
 
 
+@needs_detectors
 @pytest.mark.slow
 def test_boxes_of_a_detector(run, data, tmp_path):
     """MMPose's detector inferencer with a network of mmdet: a small DETR,

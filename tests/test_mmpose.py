@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmpose_dark import DarkHeatmap
-from conftest import needs_mmengine_0_9, needs_torch_2_6
+from conftest import needs_mmengine_0_9, needs_torch_2_6, no_fork
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
@@ -89,6 +89,7 @@ def test_stock_checkpoint_tests_with_either_config(data, stock_checkpoint,
 
 
 @needs_torch_2_6
+@no_fork
 def test_stock_checkpoint_loads_strict_with_weights_only(stock_checkpoint):
     loaded = torch.load(
         stock_checkpoint, map_location='cpu', weights_only=True)
