@@ -72,14 +72,6 @@ def test_bare_names_are_known():
 
 
 def test_import_is_light():
-    """The best of three: other work on the machine only adds."""
-    took, loaded = zip(*(eval(python("""
-        import sys, time
-        start = time.perf_counter()
-        import mmpose_dark
-        print((time.perf_counter() - start, len(sys.modules)))
-        """)) for _ in range(3)))
-    assert min(took) < .1
     heavy = 'numpy', 'torch', 'mmengine', 'mmcv', 'mmpose'
     assert python(f"""
         import sys
