@@ -29,6 +29,34 @@ class KeyValues(argparse.Action):
         action(parser, namespace, values, option_string)
 
 
+def add_source(parser, name):
+    """Arguments that say where the heatmaps of :func:`kept_heatmaps` are from.
+
+    Args:
+        parser (ArgumentParser): Gets them
+        name (str): Of the command, for its logs
+    """
+    parser.add_argument('config', nargs='?', help='any top-down config')
+    parser.add_argument('checkpoint', nargs='?')
+    parser.add_argument('--heatmaps', type=Path, metavar='NPZ')
+    parser.add_argument('--ann', type=Path, metavar='JSON',
+                        help='COCO annotations for --heatmaps')
+    parser.add_argument('--sigma', type=float, default=2,
+                        help='training sigma of --heatmaps that another tool '
+                        'wrote (default: 2)')
+    parser.add_argument('--work-dir', default=f'work_dirs/{name}')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
+                        action=KeyValues, default={})
+
+
+def check_source(parser, args):
+    """End with an error unless there is one source, and all of it."""
+    if (args.heatmaps is None) == (args.checkpoint is None):
+        parser.error('give either CONFIG and CHECKPOINT or --heatmaps')
+    if args.heatmaps and not args.ann:
+        parser.error('--heatmaps needs --ann')
+
+
 def kept_heatmaps(args):
     """Heatmaps of a file or a network, and a metric for them.
 

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from mmpose_dark._tools import KeyValues, kept_heatmaps
+from mmpose_dark._tools import add_source, check_source, kept_heatmaps
 
 SPLITS = 100
 
@@ -27,26 +27,13 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', nargs='?', help='any top-down config')
-    parser.add_argument('checkpoint', nargs='?')
-    parser.add_argument('--heatmaps', type=Path, metavar='NPZ')
-    parser.add_argument('--ann', type=Path, metavar='JSON',
-                        help='COCO annotations for --heatmaps')
-    parser.add_argument('--sigma', type=float, default=2,
-                        help='training sigma of --heatmaps that another tool '
-                        'wrote (default: 2)')
+    add_source(parser, 'calibrate')
     parser.add_argument('--merge', choices=('none', 'stock', 'exact'),
                         default='exact', help='of the flip test')
     parser.add_argument('--out', type=Path, default='calibrate_out',
                         help='folder for the pictures')
-    parser.add_argument('--work-dir', default='work_dirs/calibrate')
-    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
-                        action=KeyValues, default={})
     args = parser.parse_args()
-    if (args.heatmaps is None) == (args.checkpoint is None):
-        parser.error('give either CONFIG and CHECKPOINT or --heatmaps')
-    if args.heatmaps and not args.ann:
-        parser.error('--heatmaps needs --ann')
+    check_source(parser, args)
 
     logging.captureWarnings(True)
     from mmpose_dark import evaluation
