@@ -263,3 +263,12 @@ def test_a_pixel_of_minus_infinity_counts_as_nothing():
     maps[0, 35, 27] = 0
     np.testing.assert_allclose(covariances(hole), covariances(maps),
                                rtol=1e-6)
+
+
+def test_what_a_low_and_narrow_peak_leaves_out_lies_elsewhere():
+    """Height .6 and the shape of a target: a share of .4 is missing."""
+    maps = .6 * encode_heatmaps(np.array([[24., 32.]]), (WIDTH, HEIGHT), 2.)
+    spread = (2 - .6) * 2.**2 * (1 / .6 - 1)
+    want = [1 / (1 / spread + 12 / size**2) for size in (WIDTH, HEIGHT)]
+    np.testing.assert_allclose(
+        np.diag(covariances(maps)[0]), want, rtol=.02)

@@ -1,6 +1,7 @@
 """tools/demo.py, on files good and bad."""
 import copy
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -152,6 +153,30 @@ def test_compare_draws_both_readings(run, data, tmp_path):
     seen = sure & (np.linalg.norm(
         points.keypoints[0] - dark[:, :2], axis=1) * zoom > 8)
     assert seen.any() and share(points.keypoints[0][seen], cyan) > .8
+
+
+@pytest.mark.slow
+def test_uncertainty_is_drawn_and_kept(run, data, tmp_path):
+    truth = json.loads((data / 'person_keypoints.json').read_text())
+    shutil.copy(data / 'images' / truth['images'][0]['file_name'],
+                tmp_path / 'a.jpg')
+    boxes = tmp_path / 'boxes.json'
+    boxes.write_text(json.dumps(dict(
+        images=[dict(id=1, file_name='a.jpg')],
+        annotations=[dict(truth['annotations'][0], image_id=1)])))
+    drawn = []
+    for more in ((), ('--uncertainty', )):
+        _, content, pictures = run(
+            tmp_path / 'a.jpg', '--kpt-thr', 0, '--bboxes', boxes, *more)
+        drawn.append(cv2.imread(
+            str(tmp_path / 'out/visualizations' / pictures[0])).astype(int))
+    person = content['annotations'][0]
+    found = np.array(person['keypoint_covariances'])
+    assert found.shape == (17, 2, 2) and (np.linalg.eigvalsh(found) > 0).all()
+    # of the box's size, not of the 128 px that the network sees
+    assert np.sqrt(found[:, 0, 0]).max() < person['bbox'][3]
+    blue, _, red = (drawn[1] - drawn[0]).reshape(-1, 3).T
+    assert (abs(blue) + abs(red) > 60).sum() > 50  # yellow outlines
 
 
 def test_stock_reading_is_that_of_the_stock_codec(data):

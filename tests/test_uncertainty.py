@@ -248,6 +248,16 @@ def test_codec_takes_a_calibration(rng):
             DarkHeatmap(**size, calibration=wrong)
 
 
+def test_megvii_targets_have_another_peak(rng):
+    from mmpose_dark import DarkHeatmap, DarkMegviiHeatmap
+    size = dict(input_size=(96, 128), heatmap_size=(24, 32))
+    maps = .7 * encode_heatmaps(rng.uniform(8, 16, (1, 5, 2)), (24, 32), 2.)
+    want = DarkHeatmap(**size, sigma=2).read(maps, return_covariance=True)[2]
+    got = DarkMegviiHeatmap(**size, kernel_size=11).read(
+        255 * maps, return_covariance=True)[2]
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
 def test_ellipses_are_drawn_where_they_are():
     outline = ellipse(np.array([20., 30.]), P) - (20, 30)
     np.testing.assert_allclose(
