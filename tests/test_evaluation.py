@@ -1,5 +1,6 @@
 """Heatmaps predicted once and decoded many ways."""
 import json
+import shutil
 import subprocess
 import sys
 
@@ -148,6 +149,16 @@ def test_persons_without_an_area_have_that_of_their_box(data, perfect):
 
 
 @pytest.mark.slow
+def test_a_runner_does_not_write_to_the_folder_of_an_earlier_one(tmp_path):
+    """As commands run one after the other in a process and a notebook."""
+    from mmpose_dark.config import load_config
+    cfg = load_config(
+        FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py')
+    for name in 'first', 'second':
+        evaluation.build_test_runner(cfg, None, tmp_path / name)
+        shutil.rmtree(tmp_path / name)
+
+
 def test_compare_decoders_agrees_with_the_test_loop(
         data, tmp_path, capsys):
     """Kept maps, saved and read again, give what MMPose's own loop gives."""

@@ -37,6 +37,9 @@ def build_test_runner(cfg: Config,
     cfg.load_from = None if checkpoint is None else str(checkpoint)
     cfg.resume = False
     cfg.log_level = 'WARNING'
+    # A visualizer is shared by its name in a process: under the config's name
+    # it might be that of an earlier Runner, and write to that one's folder.
+    cfg.visualizer = dict(type='mmpose.PoseLocalVisualizer')
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(cfg)
         runner.load_or_resume()
