@@ -204,9 +204,12 @@ def test_a_vector_is_a_map_of_one_row(rng, sigma, noise):
     vectors = np.exp(-(np.arange(96) - truth[:, None])**2 / (2 * sigma**2))
     vectors += noise * rng.standard_normal(vectors.shape)
     want, scores = F.decode_heatmaps(vectors[:, None], sigma)
+    # numpy leaves out a last step of maps that would be as short as this.
+    left_out = .02**2 / sigma
     for kind in ('numpy', 'torch'):
         found, tops = F.decode_vectors(as_kind(vectors, kind), sigma)
-        np.testing.assert_allclose(to_numpy(found), want[:, 0], atol=1e-4)
+        np.testing.assert_allclose(to_numpy(found), want[:, 0],
+                                   atol=1e-4 + left_out)
         np.testing.assert_array_equal(to_numpy(tops), scores)
 
 

@@ -88,6 +88,10 @@ class Backend(abc.ABC):
         """Nothing below ``low``."""
 
     @abc.abstractmethod
+    def swap(self, pair: Array) -> Array:
+        """The two halves of a (2, ...) array in the other order."""
+
+    @abc.abstractmethod
     def put_where(self, needed: Array, result: Array,
                   compute: Callable[[Any], Array]) -> Array:
         """``result`` (..., M) with ``compute(which)`` where it is needed.
@@ -106,7 +110,7 @@ class NumpyBackend(Backend):
     abs, exp, floor, trunc = np.abs, np.exp, np.floor, np.trunc
     isfinite, log, sqrt = np.isfinite, np.log, np.sqrt
     maximum = np.maximum
-    clip, einsum = staticmethod(np.clip), staticmethod(np.einsum)
+    einsum = staticmethod(np.einsum)
     where = staticmethod(np.where)
     dynamic = True
 
@@ -157,6 +161,13 @@ class NumpyBackend(Backend):
         return np.einsum('...h,...w->...hw', column, row)
 
     at_least: Callable[..., Array] = staticmethod(np.maximum)
+
+    def clip(self, array, low, high):
+        # Several times faster than np.clip.
+        return np.minimum(np.maximum(array, low), high)
+
+    def swap(self, pair):
+        return pair[::-1]
 
     def put_where(self, needed, result, compute):
         which = needed.nonzero()[0]
@@ -233,6 +244,9 @@ class TorchBackend(Backend):
     def at_least(self, array, low):
         return array.clamp(min=low)
 
+    def swap(self, pair):
+        return self.torch.stack([pair[1], pair[0]])
+
     def put_where(self, needed, result, compute):
         return self.where(needed, compute(slice(None)), result)
 
@@ -286,3 +300,9 @@ def table(make: Callable[..., Array]) -> Callable[..., Array]:
         return make(xp, like, *args)
 
     return get
+
+
+@table
+def constants(xp: Backend, like: Array, *values: float) -> Array:
+    """(len(values), ) numbers that are known before any data."""
+    return xp.stack([xp.full((), value, like) for value in values])

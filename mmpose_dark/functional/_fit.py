@@ -21,7 +21,7 @@ from .modulate import Kernel
 
 #: A step, in px, after which another expansion is worth taking where work may
 #: follow the data: the error left is about its square over sigma.
-WORTHWHILE = 0.005
+WORTHWHILE = 0.02
 
 
 def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
@@ -116,10 +116,10 @@ def newton_step(xp: Backend, gradient: Array, curvature: Array,
         tuple: (dx, dy) in shape (2, M) and whether the Hessian is negative
         definite.
     """
-    (gx, gy), (hxx, hyy) = gradient, curvature
+    hxx, hyy = curvature
     det = hxx * hyy - mixed * mixed
-    step = xp.stack([mixed * gy - hyy * gx, mixed * gx - hxx * gy]) / det
-    return step, (det > 0) & (hxx < 0)
+    step = mixed * xp.swap(gradient) - xp.swap(curvature) * gradient
+    return step / det, (det > 0) & (hxx < 0)
 
 
 def _bounded_step(xp: Backend, products: Array, energies: Array,

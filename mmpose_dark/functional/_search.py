@@ -17,7 +17,13 @@ from ._peaks import (
     normalised,
     raw_peak,
 )
-from ._windows import cut, modulated_stencils, normalise_stencils, windows
+from ._windows import (
+    cut,
+    modulated_stencils,
+    normalise_stencils,
+    starts,
+    windows,
+)
 from .modulate import Kernel
 
 
@@ -102,7 +108,7 @@ def _bound(xp: Backend, kernel: Kernel, maps: np.ndarray, y: np.ndarray,
     """
     num, height, width = maps.shape
     size = 2 * (kernel.mode + kernel.radius) + 1
-    top = (y - size // 2).clip(0, height - size)
+    top = starts(height, size // 2)[0][y]
     nearby = cut(maps, (size, width), np.arange(num), top, 0)
     (rows, far_y), (cols, far_x) = _tables(xp, maps, kernel, height, width)
     row_energy = np.einsum('nyx,nyx->ny', maps, maps)

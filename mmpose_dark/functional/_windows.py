@@ -42,8 +42,8 @@ def _numpy_windows(maps, y, x, reach, which):
     if height < size[0] or width < size[1]:
         maps = np.pad(maps, ((0, 0), (0, max(0, size[0] - height)),
                              (0, max(0, size[1] - width))))
-    top, over_y = (of[y] for of in _starts(maps.shape[1], ry))
-    left, over_x = (of[x] for of in _starts(maps.shape[2], rx))
+    top, over_y = starts(maps.shape[1], ry)[:, y]
+    left, over_x = starts(maps.shape[2], rx)[:, x]
     out = cut(maps, size, which, top, left)
     # Windows that reach over the border are cut again, out of zeros with
     # what is on the map in their middle.
@@ -58,14 +58,15 @@ def _numpy_windows(maps, y, x, reach, which):
 
 
 @lru_cache(maxsize=64)
-def _starts(size, reach):
+def starts(size: int, reach: int) -> np.ndarray:
     """Where windows around each pixel of an axis start, moved onto the map.
 
-    And how far they had to be moved.
+    Returns:
+        np.ndarray: (2, size): the start and how far it had to be moved.
     """
     start = np.arange(size) - reach
     on_map = start.clip(0, size - 2 * reach - 1)
-    return on_map, start - on_map
+    return np.stack([on_map, start - on_map])
 
 
 def cut(maps: np.ndarray, size: Tuple[int, int], which: Any, top: Any,

@@ -107,7 +107,7 @@ def _mean_share(xp, hit, weights):
     total = xp.to_float(counts, like).sum(0)
     present = xp.to_float(total > 0, like)
     share = hits / xp.where(total > 0, total, 1.)
-    return share.sum() / xp.clip(present.sum(), 1., None)
+    return share.sum() / xp.at_least(present.sum(), 1.)
 
 
 def _peaks(xp: Backend, maps: Array) -> Tuple[Array, Array]:

@@ -22,7 +22,7 @@ the border too.
 from functools import lru_cache
 from typing import NamedTuple, Optional, Sequence, Tuple
 
-from ._backend import Array, Backend, as_maps, backend_of
+from ._backend import Array, Backend, as_maps, backend_of, constants
 from ._checks import (
     check_blur_kernel_size,
     check_choice,
@@ -112,7 +112,7 @@ def decode_heatmaps(heatmaps: Array,
           from either than the standard shift lands; over pairs anywhere on a
           map the error is a third to a half of the shift's. A background that
           rises across the map by as much as the peak is high leads away from
-          it. All of it measured by ``tools/benchmark_codec.py``.
+          it. All of it measured by ``tools/benchmark/codec.py``.
         - The official code does not refine peaks within 2 px of the border
           and takes any step whose Hessian has an inverse. Here a raw-peak
           step must come from a negative definite Hessian and stay within
@@ -237,8 +237,10 @@ def scale_keypoints(keypoints: Array, factor: Sequence[float],
     Returns:
         np.ndarray | Tensor: ``(keypoints + centre) * factor``.
     """
-    return backend_of(keypoints).last_axis(
-        [(keypoints[..., i] + centre[i]) * factor[i] for i in range(2)])
+    xp = backend_of(keypoints)
+    keypoints = xp.as_float(keypoints, 'keypoints')
+    return (keypoints + constants(xp, keypoints, *centre)) * constants(
+        xp, keypoints, *factor)
 
 
 def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
@@ -253,7 +255,7 @@ def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
         np.ndarray | Tensor: Each times the outer product of ``factor`` with
         itself.
     """
-    stack = backend_of(covariances).last_axis
-    return stack([
-        stack([covariances[..., row, column] * (factor[row] * factor[column])
-               for row in range(2)]) for column in range(2)])
+    xp, (x, y) = backend_of(covariances), factor
+    covariances = xp.as_float(covariances, 'covariances')
+    by = constants(xp, covariances, x * x, x * y, y * x, y * y)
+    return covariances * by.reshape(2, 2)
