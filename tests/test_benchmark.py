@@ -3,9 +3,11 @@ import json
 import math
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from conftest import run_tool
 
 TOOL = Path(__file__).resolve().parents[1] / 'tools/benchmark/codec.py'
 CODECS = {
@@ -17,6 +19,8 @@ KNOWN_LOSSES = {
     'two equal peaks, 2 to 4 sigma apart', 'background rising from 0 to 1'}
 CONTENDERS = {'DARK', 'DARK raw peak', 'DARK, covariances', 'MMPose DARK',
               'MMPose UDP', 'one pass'}
+if find_spec('heatmaps_to_keypoints'):
+    CONTENDERS.add('heatmaps-to-keypoints')
 
 pytestmark = pytest.mark.slow
 
@@ -119,3 +123,21 @@ def test_no_cuda_is_said_in_one_line(tmp_path):
          str(tmp_path)], capture_output=True, text=True)
     assert done.returncode == 2
     assert 'needs a CUDA device' in done.stderr.splitlines()[-1]
+
+
+def test_vectors_and_what_bins_cost(tmp_path, capsys):
+    pytest.importorskip('mmpose')
+    path = tmp_path / 'vectors.json'
+    assert run_tool('benchmark/vectors.py', '--quick', '--out', path) is None
+    said = capsys.readouterr().out
+    result = json.loads(path.read_text())
+    assert [row['shape'] for row in result['decoding']] == [[1, 17], [1, 133]]
+    for row in result['decoding']:
+        assert f'| {row["shape"][0]}x{row["shape"][1]} ' in said
+        assert set(row['ms']) == {'DarkSimCC', 'DarkSimCC, raw peak',
+                                  'SimCCLabel', 'SimCCLabel, use_dark'}
+    row, = result['bins']
+    # The two layers from 128 features to bins have half the outputs.
+    more, fewer = row['parameters']
+    assert more - fewer == 128 * (96 + 128)
+    assert row['config'] in said

@@ -63,6 +63,30 @@ def test_a_training_from_figures_to_table_and_pictures(tmp_path, names):
         'modulation', 'predictions', 'phases'} if len(names) == 2 else set())
 
 
+@pytest.mark.slow
+def test_an_rtmpose_from_figures_to_table(tmp_path):
+    out = tmp_path / 'out'
+    for split, number, seed in (('train', 8, 0), ('val', 12, 1)):
+        make_figures(out / 'data' / split, number, seed)
+    for name in ('RTMPose_k2-128x96-biased', 'RTMPose_k1-128x96-unbiased'):
+        run('reproduce.py', '--out', out, '--epochs', 1, '--work',
+            f'{name}-seed0')
+    table = re.sub(' +', ' ', run('report.py', out))
+    rows = {line.split('|')[1].strip(): line.split('|')[2:-1]
+            for line in table.splitlines() if line.startswith('| k = ')}
+    assert list(rows) == [
+        'k = 2, rounded: stock', 'k = 2, rounded: DARK',
+        'k = 2, rounded: DARK, exact merge', 'k = 1, unbiased: stock',
+        'k = 1, unbiased: DARK']
+    # The first is the base of all gains; fewer bins are fewer parameters.
+    assert [not cells[4].strip() for cells in rows.values()] == [
+        True, False, False, False, False]
+    sizes = [float(cells[5]) for cells in rows.values()]
+    assert sizes[0] == sizes[2] > sizes[3] == sizes[4]
+    assert 'of RTMPose,"k = 2, rounded: DARK",1,AP' in (
+        out / 'tables.csv').read_text()
+
+
 def test_tables_give_mean_spread_and_the_papers_figure(tmp_path):
     from mmpose_dark.evaluation import MERGES, decoders
     for seed, ap in enumerate((.4, .5)):

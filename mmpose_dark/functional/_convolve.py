@@ -29,8 +29,10 @@ def convolve_rows(xp: Backend, rows: Array, kernel: Kernel) -> Array:
     reach, blocks = kernel.radius, -(-size // BLOCK)
     padded = np.zeros((num, blocks * BLOCK + 2 * reach), rows.dtype)
     padded[:, reach:reach + size] = rows
-    cuts = np.lib.stride_tricks.sliding_window_view(
-        padded, BLOCK + 2 * reach, axis=1)[:, ::BLOCK]
+    of_row, of_bin = padded.strides
+    cuts: Array = np.ndarray(
+        (num, blocks, BLOCK + 2 * reach), padded.dtype, padded,
+        strides=(of_row, BLOCK * of_bin, of_bin))
     out = cuts.reshape(num * blocks, -1) @ _block(xp, rows, kernel)
     return out.reshape(num, -1)[:, :size]
 

@@ -16,6 +16,7 @@ import numpy as np
 from ._backend import Array, Backend, backend_of, table
 from ._checks import check_blur_kernel_size, check_choice, check_sigma
 from ._convolve import convolve_rows, tap_energy
+from ._fit import WORTHWHILE
 from ._peaks import MODE_MARGIN
 from ._windows import on_map, row_windows
 from .decode import METHODS, PEAKS
@@ -23,8 +24,6 @@ from .encode import encode_heatmaps
 from .flip import flip_heatmaps
 from .modulate import Kernel
 
-#: Expansions of the local fit, as of maps.
-EXPANSIONS = 3
 #: Bins that are worked on at a time: what is in between stays in a cache.
 PART = 2**18
 
@@ -229,27 +228,34 @@ def _fit(xp, rows, x, kernel):
     inside = on_map(xp, rows, reach, rows.shape[-1])[x]
     weights = xp.at_least(row_windows(xp, rows, x, reach), 0.)
     offsets = xp.arange(-reach, reach + 1, rows) / sigma
-    step, fitted = 0., None
-    for _ in range(EXPANSIONS):
-        u = offsets - step
-        g = xp.exp(-.5 * u * u) * inside
+
+    def expand(step, which=slice(None)):
+        u = offsets - step[which, None]
+        g = xp.exp(-.5 * u * u) * inside[which]
+        gu = g * u
+        powers = xp.stack([g, gu, gu * u])
         (mean, spread), (centre, width) = (
-            _moments(u, weight) for weight in (weights * g, g * g))
+            _mean_and_variance(xp.einsum('amw,mw->am', powers, weight))
+            for weight in (weights[which], g))
         curvature = spread - 2 * width
         more = (centre - mean) / curvature
         ok = (curvature < 0) & xp.isfinite(more)
-        fitted = ok if fitted is None else fitted
         # A step of at most one bin, the reach of the window's margin.
         more = xp.where(ok, xp.clip(more, -1 / sigma, 1 / sigma), 0.)
-        step = step + more[:, None]
-    return sigma * step[:, 0], fitted
+        return step[which] + more, ok, abs(more)
+
+    step, fitted, _ = expand(0. * weights[:, 0])
+    step, _, length = expand(step)
+    step = xp.put_where(length > WORTHWHILE / sigma, step,
+                        lambda which: expand(step, which)[0])
+    return sigma * step, fitted
 
 
-def _moments(u, weights):
-    """Mean and variance of u under weights, over the last axis."""
-    total = weights.sum(-1)
-    mean = (weights * u).sum(-1) / total
-    return mean, (weights * u * u).sum(-1) / total - mean * mean
+def _mean_and_variance(sums):
+    """Of sums of weights, times u and times its square."""
+    total, first, second = sums
+    mean = first / total
+    return mean, second / total - mean * mean
 
 
 def _official_step(xp, stencil, x, size, limit):
@@ -272,4 +278,5 @@ def _quarter_shift(xp, rows, x):
 def _or_shift(xp, refined, rows, x):
     """A step, and where there is none the standard shift."""
     step, there = refined
-    return xp.where(there, step, _quarter_shift(xp, rows, x))
+    return xp.put_where(~there, step, lambda which: _quarter_shift(
+        xp, rows[which], x[which]))

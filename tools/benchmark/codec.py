@@ -6,6 +6,7 @@ and measured in one process on the same seeded maps.
 - Accuracy and contenders: see mmpose_dark.evaluation.peaks.
 - Speed: contenders take turns, round by round, so that whatever else the
   machine does hits all alike; median and quartiles over the rounds.
+  With the package heatmaps-to-keypoints installed, its compiled decoder too.
 - Memory: the most that decoding allocates on top of the heatmaps, results
   included. What OpenCV allocates inside MMPose's decoders is not seen.
 
@@ -25,6 +26,7 @@ from mmpose_dark._tools import track
 
 #: contenders of the speed tables; 'one pass' is np.argmax or torch.max
 FAST, STOCK, PASS = ('DARK', 'DARK raw peak'), 'MMPose DARK', 'one pass'
+PEER = 'heatmaps-to-keypoints'
 SMALL_NOISE = .02
 SEED = 20231123
 
@@ -43,6 +45,21 @@ def speed_maps(shape, sigma, noise):
     size = shape[:1:-1]
     points = peaks.uniform(rng, shape[0] * shape[1], size)
     return peaks.draw_peaks(rng, points, size, sigma, noise).reshape(shape)
+
+
+def compiled_peer(maps, sigma):
+    """The official algorithm in C++, where that package is installed."""
+    import torch
+    from mmpose_dark.conventions import official_kernel
+    try:
+        from heatmaps_to_keypoints import keypoints_from_heatmaps
+    except ImportError:
+        return {}
+    # A box of the map's own size, in units of 200 px: it returns map px.
+    size = torch.tensor(maps.shape[:1:-1]).repeat(len(maps), 1)
+    return {PEER: partial(
+        keypoints_from_heatmaps, maps, size / 2, size / 200,
+        post_process='unbiased', kernel=official_kernel(sigma))}
 
 
 def decoder(name, codec):
@@ -87,6 +104,7 @@ def decoding(args):
                           for name, codec in codecs.items()}
             contenders['DARK, covariances'] = partial(
                 codecs['DARK'].batch_decode, given, return_covariance=True)
+            contenders.update(compiled_peer(torch.from_numpy(maps), sigma))
             contenders[PASS] = partial(flat.argmax, 1)
             yield timed(maps, contenders, kind, sigma, noise, args)
 

@@ -19,6 +19,7 @@ STYLES = {
     'shift': dict(color='C7', marker='^', ls=':', ms=5),
     'MMPose DARK': dict(color='C0', marker='D', **HOLLOW),
     'MMPose UDP': dict(color='C2', marker='o', **dict(HOLLOW, ms=13)),
+    'heatmaps-to-keypoints': dict(color='C8', marker='x', ls=':', ms=7),
     PASS: dict(color='k', ls='--'),
 }
 
