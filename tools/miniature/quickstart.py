@@ -49,6 +49,7 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
         tuple[dict, list[dict]]: Metrics of the config and one dict per
         person as MMPose's ``DumpResults`` writes it.
     """
+    import torch
     from mmengine.config import Config
     from mmengine.hooks import Hook
     from mmpose_dark.evaluation import build_test_runner
@@ -69,6 +70,8 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
     # Data sets and the evaluation print what the table at the end sums up.
     with contextlib.redirect_stdout(io.StringIO()), Progress() as progress:
         runner = build_test_runner(cfg, checkpoint, work_dir)
+        # The same sums in an order that CPUs convolve faster.
+        runner.model.to(memory_format=torch.channels_last)
         task = progress.add_task(label, total=len(runner.test_dataloader))
 
         class Advance(Hook):
