@@ -168,6 +168,14 @@ def test_network_and_file_predict_what_the_model_does(
         np.testing.assert_allclose(found[1], scores[:num], atol=1e-4)
     assert metadata(network)['codec']['type'] == 'DarkSimCC'
 
+    core = pytest.importorskip('openvino').Core()
+    compiled = core.compile_model(core.read_model(str(path)), 'CPU',
+                                  {'INFERENCE_PRECISION_HINT': 'f32'})
+    found = compiled(crops().numpy())
+    got, tops = (found[compiled.outputs[i]] for i in (0, 1))
+    assert np.linalg.norm(got - want, axis=-1).max() < .01
+    np.testing.assert_allclose(tops, scores, atol=1e-4)
+
 
 def test_decoders_are_compared(model, tmp_path):
     cfg = model.cfg

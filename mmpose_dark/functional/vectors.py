@@ -16,7 +16,7 @@ import numpy as np
 from ._backend import Array, Backend, backend_of, table
 from ._checks import check_blur_kernel_size, check_choice, check_sigma
 from ._convolve import convolve_rows, tap_energy
-from ._fit import WORTHWHILE
+from ._fit import WORTHWHILE, gaussian_by_powers
 from ._peaks import MODE_MARGIN
 from ._windows import on_map, row_windows
 from .decode import METHODS, PEAKS
@@ -230,13 +230,11 @@ def _fit(xp, rows, x, kernel):
     offsets = xp.arange(-reach, reach + 1, rows) / sigma
 
     def expand(step, which=slice(None)):
-        u = offsets - step[which, None]
-        g = xp.exp(-.5 * u * u) * inside[which]
-        gu = g * u
-        powers = xp.stack([g, gu, gu * u])
+        g = gaussian_by_powers(
+            xp, offsets - step[which, None], inside[which])
         (mean, spread), (centre, width) = (
-            _mean_and_variance(xp.einsum('amw,mw->am', powers, weight))
-            for weight in (weights[which], g))
+            _mean_and_variance(xp.einsum('amw,mw->am', g, weight))
+            for weight in (weights[which], g[0]))
         curvature = spread - 2 * width
         more = (centre - mean) / curvature
         ok = (curvature < 0) & xp.isfinite(more)
