@@ -124,10 +124,25 @@ def _swap_codecs(cfg, overrides):
                 entry.update(new)
             entry.update(overrides)
             KEYPOINT_CODECS.build(entry)  # complains about bad arguments
+        _tell_beta(cfg)
     except ValueError as error:
         raise ValueError(
             f'this config of {_what_is_in(cfg)} cannot be made DARK: {error}'
         ) from None
+
+
+def _tell_beta(cfg):
+    """A codec of vectors knows what its loss multiplies logits by."""
+    for entry, _ in entries(cfg._cfg_dict):
+        loss, decoder = entry.get('loss'), entry.get('decoder')
+        if not (isinstance(loss, dict) and isinstance(decoder, dict)):
+            continue
+        if (str(decoder.get('type')).endswith('DarkSimCC')
+                and str(loss.get('type')).endswith('KLDiscretLoss')
+                and not decoder.get('normalize', True)
+                and loss.get('beta', 1.) != 10):
+            # A dict of its own: pipelines may share the other.
+            entry['decoder'] = dict(decoder, beta=float(loss.get('beta', 1.)))
 
 
 def _what_is_in(cfg):

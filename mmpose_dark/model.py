@@ -44,7 +44,7 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
     if not heads:
         raise ValueError(f'{type(model).__name__} has no head with a codec')
     # Before anything is changed: it may be refused.
-    decoders = [_dark(head.decoder, codec_overrides) for head in heads]
+    decoders = [_dark(head, codec_overrides) for head in heads]
     for head, decoder in zip(heads, decoders):
         head.decoder = decoder
         if flip_shift == 'exact':
@@ -52,11 +52,14 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
     return model
 
 
-def _dark(decoder, overrides):
+def _dark(head, overrides):
+    decoder = head.decoder
     name = type(decoder).__name__
     if not isinstance(decoder, (DarkHeatmap, DarkSimCC)):
-        cfg = {**dark_codec(name, vars(decoder)), **overrides}
-        return KEYPOINT_CODECS.build(cfg)
+        cfg = dark_codec(name, vars(decoder))
+        if name == 'SimCCLabel':
+            cfg['beta'] = getattr(head.loss_module, 'beta', 10.)
+        return KEYPOINT_CODECS.build({**cfg, **overrides})
     if overrides:
         raise ValueError(f'the decoder is a {name} already; overrides '
                          f'({", ".join(overrides)}) would be lost')

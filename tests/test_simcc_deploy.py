@@ -13,6 +13,7 @@ from mmpose_dark.deploy.mmdeploy import simcc_decoder
 from mmpose_dark.deploy.onnx import codec_config, export_onnx, metadata
 from mmpose_dark.evaluation import (
     KeptVectors,
+    Reliability,
     build_test_runner,
     compare,
     predict,
@@ -127,34 +128,37 @@ def crops():
 
 @torch.no_grad()
 def predicted(model, inputs, flip_test):
-    """Keypoints and scores in input px, by the head itself."""
+    """Keypoints, scores and covariances in input px, by the head itself."""
     feats = model.extract_feat(inputs)
     if flip_test:
         feats = [feats, model.extract_feat(inputs.flip(-1))]
 
     sample = PoseDataSample(metainfo=dict(
-        flip_indices=model.dataset_meta['flip_indices']))
-    found = model.head.predict(feats, [sample], dict(flip_test=flip_test))
-    return (np.concatenate([p.keypoints for p in found]),
-            np.concatenate([p.keypoint_scores for p in found]))
+        flip_indices=model.dataset_meta['flip_indices'],
+        input_scale=np.array(SIZE), input_size=SIZE))
+    found = model.head.predict(feats, [sample] * len(inputs),
+                               dict(flip_test=flip_test))
+    return (np.concatenate([getattr(p, name) for p in found])
+            for name in ('keypoints', 'keypoint_scores',
+                         'keypoint_covariances'))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('flip_test', [False, True])
 def test_network_and_file_predict_what_the_model_does(
         model, flip_test, tmp_path):
-    network = PoseNetwork(model, flip_test=flip_test)
+    network = PoseNetwork(model, flip_test=flip_test, return_covariance=True)
     assert type(model.head).__name__ == 'RTMCCHead'  # a copy was made DARK
     assert not flip_test or network.flip_shift == -1
     dark = network.model
-    want, scores = predicted(dark, crops(), flip_test)
+    dark.head.output_covariance = True
+    want, scores, covariances = predicted(dark, crops(), flip_test)
     with torch.no_grad():
         found = network(crops())
     assert np.linalg.norm(found[0] - want, axis=-1).max() < .01
     np.testing.assert_allclose(found[1], scores, atol=1e-4)
+    np.testing.assert_allclose(found[2], covariances, rtol=2e-3)
     assert (scores > 0).mean() > .5
-    with pytest.raises(ValueError, match='return_covariance is of heatmaps'):
-        PoseNetwork(model, return_covariance=True)
 
     pytest.importorskip('onnxscript')
     runtime = pytest.importorskip('onnxruntime')
@@ -166,6 +170,7 @@ def test_network_and_file_predict_what_the_model_does(
         apart = np.linalg.norm(found[0] - want[:num], axis=-1)
         assert apart.max() < .01
         np.testing.assert_allclose(found[1], scores[:num], atol=1e-4)
+        np.testing.assert_allclose(found[2], covariances[:num], rtol=2e-3)
     assert metadata(network)['codec']['type'] == 'DarkSimCC'
 
     core = pytest.importorskip('openvino').Core()
@@ -191,6 +196,13 @@ def test_decoders_are_compared(model, tmp_path):
     np.testing.assert_allclose(
         stock[1], (kept.heatmaps[1] + kept.flipped[1][:, swap]) / 2,
         atol=1e-6)
+    found = Reliability.of(kept, kept.merged('exact'))
+    assert np.isfinite(found.nll())
+    # told in input px, whatever a bin is
+    points, _, covariances = kept.decode(kept.merged('exact'), True)
+    seen = found.people, found.joints
+    np.testing.assert_allclose(found.covariances, covariances[seen])
+    np.testing.assert_allclose(found.errors, kept.errors(points)[seen])
     rows = compare(kept, runner.test_evaluator.metrics[0])
     assert len(rows) == 15
     assert all(np.isfinite(row['median_px']) for row in rows)

@@ -51,6 +51,10 @@ class Decoding:
             peak=self.peak,
             blur_kernel_size=self.blur_kernel_size)
 
+    @property
+    def _covariance_scale(self) -> float:
+        return 1. if self.calibration is None else self.calibration[0]
+
     def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
         """How far a flip test moves the flipped-back map; heatmap px.
 
@@ -119,10 +123,6 @@ class MapDecoding(Decoding):
         return (F.scale_keypoints(keypoints, factor, self.centre), scores,
                 *(F.scale_covariances(c, factor) * self._covariance_scale
                   for c in covariances))
-
-    @property
-    def _covariance_scale(self) -> float:
-        return 1. if self.calibration is None else self.calibration[0]
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Decode keypoint coordinates from heatmaps.

@@ -50,7 +50,7 @@ class DarkDecoder(nn.Module):
         Args:
             codec (DarkHeatmap | DarkSimCC): The codec,
                 :class:`DarkMegviiHeatmap` included
-            return_covariance (bool): As of the class; not of SimCC
+            return_covariance (bool): As of the class
 
         Returns:
             DarkDecoder: It returns what ``codec.batch_decode`` does, without
@@ -69,11 +69,6 @@ class DarkDecoder(nn.Module):
         return self
 
     def _follow(self, codec, return_covariance):
-        if return_covariance and isinstance(codec, DarkSimCC):
-            raise ValueError(
-                'return_covariance is of heatmaps: how sure a SimCC network '
-                'is depends on the beta of its loss, which its codec '
-                '(DarkSimCC) does not know')
         if return_covariance and not (
                 codec.decoding == 'dark' and codec.modulation):
             raise ValueError(
@@ -105,7 +100,9 @@ class DarkDecoder(nn.Module):
             ValueError: Heatmaps or vectors that are not of the codec's size.
         """
         if isinstance(self.codec, DarkSimCC):
-            return self.codec.read(_finite(heatmaps), _finite(simcc_y))[:2]
+            keypoints, scores, *rest = self.codec.read(
+                _finite(heatmaps), _finite(simcc_y), self.return_covariance)
+            return (keypoints, scores, *rest[self.codec.decode_visibility:])
         return self.codec.read(_finite(heatmaps), self.return_covariance)
 
 

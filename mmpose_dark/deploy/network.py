@@ -8,6 +8,7 @@ from torch import nn
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap, DarkSimCC
 from ..heads import DarkHeadMixin, DarkSimCCMixin
+from ..heads.simcc import check_loss
 from ..model import apply_dark
 from .decoder import DarkDecoder
 
@@ -46,6 +47,8 @@ class PoseNetwork(nn.Module):
             apply_dark(self.model)
         self.decoder = DarkDecoder.from_codec(
             self.model.head.decoder, return_covariance)
+        if return_covariance and self._of_vectors:
+            check_loss(self.model.head.loss_module, self.decoder.codec)
         self.flip_test = flip_test
         self.flip_indices = attribute(self.model, 'dataset_meta')[
             'flip_indices'] if flip_test else None

@@ -71,6 +71,11 @@ class KeptHeatmaps:
         """Name -> arguments of ``DarkHeatmap``; the official one last."""
         return decoders(self.codec['sigma'])
 
+    @property
+    def stride(self) -> np.ndarray:
+        """(x, y) input px per px that errors and covariances are told in."""
+        return np.divide(self.codec['input_size'], self.codec['heatmap_size'])
+
     def decode(self, heatmaps: Any, return_covariance: bool = False,
                **options: Any) -> Tuple[np.ndarray, ...]:
         """(N, K, 2) input px, (N, K) scores and, if asked for, covariances.
@@ -185,7 +190,7 @@ def predict(runner: Any,
         ValueError: Persons without labels.
     """
     model, loader = runner.model.eval(), runner.test_dataloader
-    codec = _codec_of(model.head.decoder)
+    codec = _codec_of(model.head)
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
@@ -218,14 +223,14 @@ def predict(runner: Any,
                 np.array(meta['sigmas']))
 
 
-def _codec_of(decoder: Any) -> Dict[str, Any]:
+def _codec_of(head: Any) -> Dict[str, Any]:
     """Sizes, sigma and alignment as arguments of the DARK codec."""
-    name = type(decoder).__name__
-    options = vars(decoder)
-    if isinstance(decoder, SimCCLabel):
+    name = type(head.decoder).__name__
+    options = vars(head.decoder)
+    if isinstance(head.decoder, SimCCLabel):
         codec = dark_codec('SimCCLabel', options)
         del codec['type']
-        return codec
+        return dict(codec, beta=getattr(head.loss_module, 'beta', 10.))
     if name != 'DarkHeatmap':
         try:
             options = dark_codec(name, options)

@@ -57,7 +57,7 @@ class DarkCocoMetric(CocoMetric):
             raise ValueError(
                 "score_mode='expected_oks' needs predictions with "
                 'keypoint_covariances: give the head (DarkHeatmapHead, '
-                'DarkCPMHead, DarkViPNASHead) output_covariance=True')
+                'DarkRTMCCHead and so on) output_covariance=True')
         sigmas = (self.dataset_meta or {}).get('sigmas')
         num = pred['keypoints'].shape[1]
         if sigmas is None or len(sigmas) != num:

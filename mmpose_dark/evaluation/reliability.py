@@ -20,8 +20,8 @@ class Reliability(NamedTuple):
     """Errors of labelled joints beside the covariances they were given.
 
     Attributes:
-        errors (np.ndarray): in shape (n, 2); heatmap px.
-        covariances (np.ndarray): in shape (n, 2, 2); squared heatmap px.
+        errors (np.ndarray): in shape (n, 2); heatmap px, of SimCC input px.
+        covariances (np.ndarray): in shape (n, 2, 2); squares of that.
         scores (np.ndarray): of the joints in shape (n,).
         people, joints (np.ndarray): Whose joint each is, and which, in shape
             (n,).
@@ -40,12 +40,11 @@ class Reliability(NamedTuple):
         Args:
             kept (KeptHeatmaps): What a network predicted, and the truth
             heatmaps (np.ndarray): As of ``kept.merged``
-            options: Arguments of :class:`DarkHeatmap`
+            options: Arguments of its codec
         """
         points, scores, covariances = kept.decode(
             heatmaps, return_covariance=True, **options)
-        stride = np.divide(kept.codec['input_size'],
-                           kept.codec['heatmap_size'])
+        stride = kept.stride
         errors = kept.errors(points) / stride
         people, joints = np.isfinite(errors[..., 0]).nonzero()
         seen = people, joints
@@ -64,7 +63,7 @@ class Reliability(NamedTuple):
                 for level in LEVELS]
 
     def nll(self, dof: Optional[float] = None) -> float:
-        """The mean negative log-likelihood; densities per heatmap px^2."""
+        """The mean negative log-likelihood; densities per px^2."""
         return float(-log_likelihood(
             self.errors, self.covariances, dof).mean())
 

@@ -47,16 +47,18 @@ class KeptVectors(KeptHeatmaps):
                 for one, other in zip(self.heatmaps, back))
         return x, y
 
+    @property
+    def stride(self) -> np.ndarray:
+        """1: errors of vectors are told in input px."""
+        return np.ones(2)
+
     def decode(self, heatmaps: Any, return_covariance: bool = False,
-               **options: Any) -> Pair:
-        """(N, K, 2) input px and (N, K) scores."""
-        if return_covariance:
-            raise ValueError(
-                'covariances are of heatmaps: their height and shape say how '
-                'sure a network is. Logits of SimCC have another meaning')
-        codec = DarkSimCC(**{**self.codec, **options})
-        points, scores, *_ = codec.read(*heatmaps)
-        return points, scores
+               **options: Any) -> Tuple[np.ndarray, ...]:
+        """As of :class:`KeptHeatmaps`."""
+        codec = DarkSimCC(**{**self.codec, 'decode_visibility': False,
+                             **options})
+        x, y = heatmaps
+        return codec.read(x, y, return_covariance)
 
     def save(self, path: Union[str, Path]) -> None:
         """Not of vectors: predicting them again is soon done."""

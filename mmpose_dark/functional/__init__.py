@@ -15,14 +15,20 @@ from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
 from .oks import expected_oks
-from .simcc import decode_simcc, decode_visibility, encode_bins, flip_simcc
+from .simcc import (
+    decode_simcc,
+    decode_visibility,
+    encode_bins,
+    encode_simcc,
+    flip_simcc,
+)
 from .vectors import decode_vectors, encode_vectors, flip_vectors
 
 __all__ = [
     'METHODS', 'PEAKS', 'decode_heatmaps', 'decode_simcc', 'decode_vectors',
     'decode_visibility', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
-    'encode_vectors', 'expected_oks', 'flip_heatmaps', 'flip_simcc',
-    'flip_vectors', 'keypoint_weights', 'log_likelihood', 'mahalanobis',
-    'modulate_heatmaps', 'pck_accuracy', 'scale_covariances',
+    'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
+    'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
+    'mahalanobis', 'modulate_heatmaps', 'pck_accuracy', 'scale_covariances',
     'scale_keypoints', 'vector_accuracy'
 ]

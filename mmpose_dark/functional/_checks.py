@@ -95,15 +95,22 @@ def check_blur_kernel_size(size: Any) -> Optional[int]:
 
 def check_one_instance(keypoints: Any, keypoints_visible: Any = None
                        ) -> Tuple[np.ndarray, np.ndarray]:
-    """Return both as arrays, (1, K, 2) and (1, K); all visible by default."""
-    keypoints = np.asarray(keypoints)
-    if keypoints.ndim != 3 or keypoints.shape[2] != 2:
-        raise ValueError('keypoints must be in shape (1, K, 2), got '
-                         f'{keypoints.shape}')
+    """:func:`check_keypoints` of one instance."""
+    keypoints, visible = check_keypoints(keypoints, keypoints_visible, '1')
     if keypoints.shape[0] != 1:
         raise ValueError(
             'one instance at a time is encoded, as top-down models do, got '
             f'{keypoints.shape[0]} in keypoints of shape {keypoints.shape}')
+    return keypoints, visible
+
+
+def check_keypoints(keypoints: Any, keypoints_visible: Any = None,
+                    num: str = 'N') -> Tuple[np.ndarray, np.ndarray]:
+    """Return both as arrays, (N, K, 2) and (N, K); all visible by default."""
+    keypoints = np.asarray(keypoints)
+    if keypoints.ndim != 3 or keypoints.shape[2] != 2:
+        raise ValueError(f'keypoints must be in shape ({num}, K, 2), got '
+                         f'{keypoints.shape}')
     if keypoints_visible is None:
         keypoints_visible = np.ones(keypoints.shape[:2], np.float32)
     keypoints_visible = np.asarray(keypoints_visible)
@@ -112,3 +119,25 @@ def check_one_instance(keypoints: Any, keypoints_visible: Any = None
             f'keypoints_visible must be in shape {keypoints.shape[:2]} as '
             f'keypoints are, got {keypoints_visible.shape}')
     return keypoints, keypoints_visible
+
+
+def check_vectors(simcc_x: Any, simcc_y: Any, num_bins: Sequence[int],
+                  ndim: int, lead: str, why: str) -> None:
+    """Raise ``ValueError`` unless vectors over x and y are of these lengths.
+
+    Args:
+        ndim (int): How many dimensions they must have.
+        lead (str): Those before the bins, as they are called.
+        why (str): What the lengths follow from.
+    """
+    for name, vectors, size in (('simcc_x', simcc_x, num_bins[0]),
+                                ('simcc_y', simcc_y, num_bins[1])):
+        found = tuple(getattr(vectors, 'shape', ()))
+        if len(found) != ndim or found[-1] != size:
+            raise ValueError(
+                f'{name} must be in shape ({lead}, {size}) {why}, got '
+                f'{found or type(vectors).__name__}')
+    if tuple(simcc_x.shape[:-1]) != tuple(simcc_y.shape[:-1]):
+        raise ValueError(
+            'simcc_x and simcc_y must be of the same persons and keypoints, '
+            f'got {tuple(simcc_x.shape)} and {tuple(simcc_y.shape)}')

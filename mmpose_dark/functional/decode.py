@@ -22,7 +22,7 @@ the border too.
 from functools import lru_cache
 from typing import NamedTuple, Optional, Sequence, Tuple
 
-from ._backend import Array, Backend, as_maps, backend_of, constants
+from ._backend import Array, Backend, as_maps, backend_of, table
 from ._checks import (
     check_blur_kernel_size,
     check_choice,
@@ -239,7 +239,7 @@ def scale_keypoints(keypoints: Array, factor: Sequence[float],
     """
     xp = backend_of(keypoints)
     keypoints = xp.as_float(keypoints, 'keypoints')
-    return (keypoints + constants(xp, keypoints, *centre)) * constants(
+    return (keypoints + _constants(xp, keypoints, *centre)) * _constants(
         xp, keypoints, *factor)
 
 
@@ -257,5 +257,11 @@ def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
     """
     xp, (x, y) = backend_of(covariances), factor
     covariances = xp.as_float(covariances, 'covariances')
-    by = constants(xp, covariances, x * x, x * y, y * x, y * y)
+    by = _constants(xp, covariances, x * x, x * y, y * x, y * y)
     return covariances * by.reshape(2, 2)
+
+
+@table
+def _constants(xp: Backend, like: Array, *values: float) -> Array:
+    """(len(values), ) numbers that are known before any data."""
+    return xp.stack([xp.full((), value, like) for value in values])

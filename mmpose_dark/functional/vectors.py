@@ -230,13 +230,9 @@ def _fit(xp, rows, x, kernel):
     offsets = xp.arange(-reach, reach + 1, rows) / sigma
 
     def expand(step, which=slice(None)):
-        g = gaussian_by_powers(
-            xp, offsets - step[which, None], inside[which])
-        (mean, spread), (centre, width) = (
-            _mean_and_variance(xp.einsum('amw,mw->am', g, weight))
-            for weight in (weights[which], g[0]))
-        curvature = spread - 2 * width
-        more = (centre - mean) / curvature
+        gradient, curvature = derivatives_of_log(
+            xp, offsets - step[which, None], weights[which], inside[which])
+        more = -gradient / curvature
         ok = (curvature < 0) & xp.isfinite(more)
         # A step of at most one bin, the reach of the window's margin.
         more = xp.where(ok, xp.clip(more, -1 / sigma, 1 / sigma), 0.)
@@ -247,6 +243,28 @@ def _fit(xp, rows, x, kernel):
     step = xp.put_where(length > WORTHWHILE / sigma, step,
                         lambda which: expand(step, which)[0])
     return sigma * step, fitted
+
+
+def derivatives_of_log(xp: Backend, u: Array, weights: Array,
+                       inside: Array) -> Tuple[Array, Array]:
+    """Gradient and curvature of the log of the modulated vector.
+
+    As of maps, see :func:`._fit.derivatives_of_log`.
+
+    Args:
+        xp: The backend.
+        u (Array): Where bins of windows are in shape (M, w); unit: sigma.
+        weights (Array): The vectors there, in shape (M, w).
+        inside (Array): 1 for bins on the vector, in shape (M, w).
+
+    Returns:
+        tuple: both in shape (M,); unit of length: sigma.
+    """
+    g = gaussian_by_powers(xp, u, inside)
+    (mean, spread), (centre, width) = (
+        _mean_and_variance(xp.einsum('amw,mw->am', g, weight))
+        for weight in (weights, g[0]))
+    return mean - centre, spread - 2 * width
 
 
 def _mean_and_variance(sums):

@@ -1,7 +1,6 @@
 """Heads that keep heatmaps on the device, from target to keypoint."""
-import numpy as np
 import torch
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from mmpose.models.heads import (
     CPMHead,
     HeatmapHead,
@@ -15,6 +14,7 @@ from ..alignment import warn_unless_aligned
 from ..codecs import DarkHeatmap
 from ..codecs._decoding import where_they_are
 from ..functional._checks import check_choice
+from ._covariance import covariances_to_image, instances
 
 
 class DarkHeadMixin:
@@ -135,11 +135,7 @@ class DarkHeadMixin:
             heatmaps = self._stages(feats)[-1]
         preds = self.decode(heatmaps)
         if self.output_covariance:
-            for pred, sample in zip(preds, batch_data_samples):
-                pred.keypoint_covariances = F.scale_covariances(
-                    pred.keypoint_covariances,
-                    sample.metainfo['input_scale'] /
-                    np.array(sample.metainfo['input_size']))
+            covariances_to_image(preds, batch_data_samples)
         if test_cfg.get('output_heatmaps', False):
             return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
         return preds
@@ -153,15 +149,8 @@ class DarkHeadMixin:
         """
         if not self.output_covariance:
             return super().decode(batch_outputs)
-        decoded = self.decoder.batch_decode(
-            batch_outputs, return_covariance=True)
-        return [
-            InstanceData(
-                keypoints=keypoints,
-                keypoint_scores=scores,
-                keypoint_covariances=covariances)
-            for keypoints, scores, covariances in zip(*decoded)
-        ]
+        return instances(*self.decoder.batch_decode(
+            batch_outputs, return_covariance=True))
 
     def _stages(self, feats):
         outputs = self.forward(feats)

@@ -10,6 +10,30 @@ from .. import functional as F  # noqa: N812
 from ..codecs import DarkSimCC
 from ..codecs._decoding import where_they_are
 from ..functional._checks import check_choice
+from ..functional.simcc import LABEL_BETA
+from ._covariance import covariances_to_image, instances
+
+
+def check_loss(loss, codec):
+    """Whether covariances are derived for networks of that loss.
+
+    Raises:
+        ValueError: They are not, or for another ``beta`` of the codec.
+    """
+    name = type(loss).__name__
+    softmax = getattr(loss, 'label_softmax', None)
+    if name != 'KLDiscretLoss' or softmax == codec.normalize or (
+            softmax and getattr(loss, 'label_beta', 10.) != LABEL_BETA):
+        raise ValueError(
+            'output_covariance needs a KLDiscretLoss with label_softmax and '
+            f'label_beta={LABEL_BETA:g}, or with neither for labels that sum '
+            f'to 1 (normalize=True of the codec), got a {name} with '
+            f'label_softmax={softmax} and normalize={codec.normalize}')
+    beta = 1. if codec.normalize else codec.beta
+    if loss.beta != beta:
+        raise ValueError(
+            f'the loss has beta={loss.beta:g}, output_covariance needs the '
+            f"same of the codec: beta={loss.beta:g} in the DarkSimCC's entry")
 
 
 class DarkSimCCMixin:
@@ -33,22 +57,32 @@ class DarkSimCCMixin:
         flip_shift (str): ``'exact'`` merges the flip test at the offset of
             the codec, :attr:`DarkSimCC.flip_shift`; ``'stock'`` without, as
             MMPose does. Defaults to ``'exact'``
+        output_covariance (bool): As of :class:`DarkHeatmapHead`; see
+            :mod:`mmpose_dark.functional.simcc` for what covariances are true
+            of. Defaults to ``False``
         decoder (dict): The config of a :class:`DarkSimCC`
 
     Raises:
         TypeError: A decoder that is no :class:`DarkSimCC`.
-        ValueError: A decoder of vectors of other lengths.
+        ValueError: A decoder of vectors of other lengths. At the first
+            prediction, covariances of a loss that they are not derived for.
     """
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
     flip_shift = 'exact'
+    output_covariance = False
     #: whether ``output_heatmaps`` divides by the peak of a normalised label
     SCALE_BY_SIGMA = False
 
-    def __init__(self, *args, flip_shift='exact', **kwargs):
+    def __init__(self,
+                 *args,
+                 flip_shift='exact',
+                 output_covariance=False,
+                 **kwargs):
         super().__init__(*args, **kwargs)
         self.flip_shift = check_choice('flip_shift', flip_shift,
                                        ('exact', 'stock'))
+        self.output_covariance = output_covariance
         if not isinstance(self.decoder, DarkSimCC):
             raise TypeError(
                 f'{type(self).__name__} needs a DarkSimCC as decoder, to '
@@ -116,6 +150,8 @@ class DarkSimCCMixin:
         else:
             vectors = self.forward(feats)
         preds = self.decode(vectors)
+        if self.output_covariance:
+            covariances_to_image(preds, batch_data_samples)
         if not test_cfg.get('output_heatmaps', False):
             return preds
         sigma = self.decoder.sigma if self.SCALE_BY_SIGMA else (None, None)
@@ -125,6 +161,22 @@ class DarkSimCCMixin:
             pred.keypoint_y_labels = of_y[None]
         heatmaps = y[..., :, None] * x[..., None, :]
         return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
+
+    def decode(self, batch_outputs):
+        """Decode keypoints from vectors in shape (B, K, W) and (B, K, H).
+
+        Returns:
+            list[InstanceData]: B predictions in input pixels; covariances in
+            squared input pixels.
+        """
+        if not self.output_covariance:
+            return super().decode(batch_outputs)
+        check_loss(self.loss_module, self.decoder)
+        keypoints, scores, covariances = self.decoder.batch_decode(
+            *batch_outputs, return_covariance=True)
+        if self.decoder.decode_visibility:
+            return instances(keypoints, scores[0], covariances, scores[1])
+        return instances(keypoints, scores, covariances)
 
 
 @MODELS.register_module()

@@ -9,7 +9,7 @@ from mmpose.apis import inference_topdown
 from mmpose.structures import merge_data_samples
 
 from ..codecs import DarkHeatmap, DarkSimCC
-from ..heads import DarkHeadMixin
+from ..heads import DarkHeadMixin, DarkSimCCMixin
 from ..model import apply_dark, merge_exactly
 from .plots import DARK, STOCK
 from .uncertainty import draw_ellipses
@@ -63,10 +63,10 @@ class PoseReaders:
         if uncertainty:
             head = self.models['DARK'].head
             merge_exactly(head)  # a stock head becomes the DARK one
-            if not isinstance(head, DarkHeadMixin):
+            if not isinstance(head, (DarkHeadMixin, DarkSimCCMixin)):
                 raise ValueError(
-                    'uncertainty needs a head of heatmaps that has a DARK '
-                    f'version, got {type(head).__name__}')
+                    'uncertainty needs a head that has a DARK version, got '
+                    f'{type(head).__name__}')
             head.output_covariance = True
 
     def boxes(self, image: np.ndarray) -> np.ndarray:

@@ -191,14 +191,13 @@ def work(run, args):
     rows = evaluation.compare(kept, tester.test_evaluator.metrics[0])
     for row in rows:
         del row['oks']
-    scores = dict(run=asdict(run), rows=rows, parameters=sum(
-        value.numel() for value in tester.model.parameters()))
-    if run.network not in BINS:
-        if run.seed == 0:
-            kept.save(folder / 'heatmaps.npz')
-        found = evaluation.Reliability.of(kept, kept.merged('exact'))
-        scores['reliability'] = dict(coverage=found.coverage(),
-                                     nll=found.nll())
+    if run.seed == 0 and run.network not in BINS:
+        kept.save(folder / 'heatmaps.npz')
+    found = evaluation.Reliability.of(kept, kept.merged('exact'))
+    scores = dict(
+        run=asdict(run), rows=rows, parameters=sum(
+            value.numel() for value in tester.model.parameters()),
+        reliability=dict(coverage=found.coverage(), nll=found.nll()))
     # A name that tells what is finished: it is whole or it is not there.
     part = folder / 'scores.part'
     part.write_text(json.dumps(scores, indent=1))

@@ -1,0 +1,195 @@
+"""Covariances of vectors against posteriors that are known."""
+import numpy as np
+import pytest
+import torch
+from mmpose_dark import DarkSimCC, apply_dark, darkify
+from mmpose_dark import functional as F  # noqa: N812
+from conftest import as_kind, to_numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from mmengine.registry import init_default_scope
+from mmpose.codecs import SimCCLabel
+from mmpose.models.heads import RTMCCHead
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from mmpose.utils import register_all_modules
+
+register_all_modules()
+
+NUM, SIGMA = 192, 3.46
+RTMPOSE = dict(input_size=(96, 128), sigma=(3.46, 4.), simcc_split_ratio=2.,
+               normalize=False)
+
+
+@pytest.fixture(autouse=True)
+def scope():
+    init_default_scope('mmpose')
+
+
+def label(positions, log, num=NUM, sigma=SIGMA):
+    """What a network is to predict for a joint that is known, (..., W)."""
+    drawn = np.exp(-.5 * ((np.arange(num) - positions[..., None]) / sigma)**2)
+    drawn = drawn if log else np.exp(10 * drawn)
+    return drawn / drawn.sum(-1, keepdims=True)
+
+
+def logits(mean, variance, log, beta=10., **size):
+    """Of the network that has learned E[label] of mu ~ N(mean, variance)."""
+    at = np.linspace(-4, 4, 401)
+    weights = np.exp(-.5 * at**2)
+    mixed = np.einsum('k,kw->w', weights / weights.sum(),
+                      label(mean + np.sqrt(variance) * at, log, **size))
+    # They are known to a constant; below 0 there would be no keypoint.
+    return (np.log(mixed) + 20) / (1 if log else beta)
+
+
+def variances(x, log, y=None, **options):
+    covariances = to_numpy(F.decode_simcc(
+        x, x if y is None else y, (SIGMA, SIGMA), log=log,
+        return_covariance=True, **options)[2])
+    assert np.all(covariances[..., [0, 1], [1, 0]] == 0)
+    return covariances[..., [0, 1], [0, 1]]
+
+
+@pytest.mark.parametrize('log', [False, True])
+@pytest.mark.parametrize('variance', [1., 9., 60.])
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_the_variance_of_the_joint_is_recovered(rng, log, variance, kind):
+    for mean in rng.uniform(70, 120, 5):
+        x = as_kind(logits(mean, variance, log)[None], kind)
+        # RTMPose's label is a little wider than the Gaussian taken for it.
+        np.testing.assert_allclose(variances(x, log), variance,
+                                   rtol=.06, atol=.5)
+
+
+def test_the_temperature_of_the_loss_is_undone():
+    x = logits(90.3, 16., False, beta=1.)[None]
+    np.testing.assert_allclose(variances(x, False, beta=1.), 16, rtol=.05)
+    assert variances(x, False, beta=10.).max() < 1
+
+
+def test_a_second_mode_counts():
+    one, two = (logits(mean, 4., False) for mean in (60., 130.))
+    mixed = np.log(.9 * np.exp(10 * one) + .1 * np.exp(10 * two)) / 10
+    # Of a joint that is 70 bins off in a tenth of the cases, about the mode,
+    # and no more than that of one anywhere.
+    want = 1 / (1 / (4 + .1 * 70**2) + 12 / NUM**2)
+    np.testing.assert_allclose(variances(mixed[None], False), want, rtol=.02)
+
+
+@pytest.mark.parametrize('log', [False, True])
+def test_a_joint_that_is_known_is_known_to_a_bin(log):
+    x = logits(50.2, 0., log)[None]
+    assert (variances(x, log) < .6).all()
+    assert (variances(x, log) > .08).all()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 3), st.integers(2, 40)),
+               elements=st.floats(width=32)),
+    st.booleans(), st.sampled_from(F.PEAKS))
+def test_variances_are_finite_whatever_comes(vectors, log, peak):
+    size = vectors.shape[1]
+    found = {kind: variances(as_kind(vectors, kind), log, peak=peak)
+             for kind in ('numpy', 'torch')}
+    for array in found.values():
+        assert np.isfinite(array).all()
+        assert (array > 0).all() and (array <= size**2 / 12 + 1e-3).all()
+
+
+@pytest.mark.parametrize('options, words', [
+    (dict(method='argmax'), "needs method='dark' with modulation"),
+    (dict(modulation=False), "needs method='dark' with modulation"),
+    (dict(beta=0.), 'beta must be'), (dict(beta='10'), 'beta must be')],
+    ids=str)
+def test_what_has_no_covariance_is_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        variances(np.ones((1, 40)), False, **options)
+
+
+# ---- codec, head, configs
+
+
+def head_of(codec=RTMPOSE, loss=None, **options):
+    torch.manual_seed(0)
+    return MODELS.build(dict(
+        type='DarkRTMCCHead', in_channels=8, out_channels=5,
+        input_size=(96, 128), in_featuremap_size=(3, 4),
+        simcc_split_ratio=2., final_layer_kernel_size=3,
+        gau_cfg=dict(hidden_dims=16, s=8, expansion_factor=2,
+                     dropout_rate=0., drop_path=0., act_fn='SiLU',
+                     use_rel_bias=False, pos_enc=False),
+        loss=loss or dict(type='KLDiscretLoss', beta=10., label_softmax=True),
+        decoder=dict(codec, type='DarkSimCC'), **options)).eval()
+
+
+def test_head_gives_them_in_squared_pixels_of_the_image():
+    head = head_of(output_covariance=True)
+    for layer in (head.cls_x, head.cls_y):
+        torch.nn.init.normal_(layer.weight, std=.3)
+    feats = (torch.randn(2, 8, 4, 3), )
+    scale = np.array([[192., 320.], [96., 128.]])
+    samples = [PoseDataSample(metainfo=dict(
+        input_scale=s, input_size=(96, 128), flip_indices=[0, 2, 1, 4, 3]))
+        for s in scale]
+    with torch.no_grad():
+        preds = head.predict(feats, samples)
+        x, y = head.forward(feats)
+    want = DarkSimCC(**RTMPOSE).batch_decode(x, y, return_covariance=True)[2]
+    for pred, covariance, size in zip(preds, want, scale):
+        factor = size / (96, 128)
+        assert pred.keypoint_covariances.shape == (1, 5, 2, 2)
+        np.testing.assert_allclose(
+            pred.keypoint_covariances,
+            covariance * factor[:, None] * factor, rtol=1e-5)
+    half = DarkSimCC(**RTMPOSE, calibration=(.5, 3.)).batch_decode(
+        x, y, return_covariance=True)[2]
+    np.testing.assert_allclose(half, .5 * np.array(want), rtol=1e-6)
+
+
+def test_visibilities_stay_beside_covariances():
+    head = head_of(dict(RTMPOSE, decode_visibility=True),
+                   output_covariance=True)
+    with torch.no_grad():
+        pred, = head.decode(head.forward((torch.randn(1, 8, 4, 3), )))
+    assert pred.keypoints_visible.shape == pred.keypoint_scores.shape == (1, 5)
+    assert pred.keypoint_covariances.shape == (1, 5, 2, 2)
+
+
+@pytest.mark.parametrize('loss, words', [
+    (dict(type='KLDiscretLoss', beta=1., label_softmax=True),
+     'beta=1 in the DarkSimCC'),
+    (dict(type='KLDiscretLoss', beta=10.), 'with label_softmax'),
+    (dict(type='KLDiscretLoss', beta=10., label_softmax=True, label_beta=5.),
+     'label_beta=10'),
+    (dict(type='KeypointMSELoss'), 'got a KeypointMSELoss')], ids=str)
+def test_a_loss_that_they_are_not_derived_for_is_refused(loss, words):
+    head = head_of(loss=loss, output_covariance=True)
+    with pytest.raises(ValueError, match=words):
+        head.decode(head.forward((torch.randn(1, 8, 4, 3), )))
+
+
+def test_standard_labels_have_none():
+    codec = DarkSimCC((96, 128), 'standard')
+    with pytest.raises(ValueError, match="needs smoothing_type='gaussian'"):
+        codec.read(np.ones((1, 2, 192)), np.ones((1, 2, 256)), True)
+
+
+def test_beta_of_the_loss_reaches_the_codec():
+    """RTMW's loss has another."""
+    name = ('mmpose::wholebody_2d_keypoint/rtmpose/cocktail14/'
+            'rtmw-m_8xb1024-270e_cocktail14-256x192.py')
+    cfg = darkify(name, head=True)
+    assert cfg.model.head.decoder.beta == 1
+    cfg.model.backbone.init_cfg = None
+    model = MODELS.build(cfg.model)
+    model.head.output_covariance = True
+    with torch.no_grad():
+        preds = model.head.decode(model.head.forward(
+            model.extract_feat(torch.randn(1, 3, 256, 192))))
+    assert np.isfinite(preds[0].keypoint_covariances).all()
+    head = head_of(loss=dict(type='KLDiscretLoss', label_softmax=True))
+    head.__class__, head.decoder = RTMCCHead, SimCCLabel(**RTMPOSE)
+    assert apply_dark(torch.nn.Sequential(head))[0].decoder.beta == 1
