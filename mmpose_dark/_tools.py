@@ -1,6 +1,8 @@
 """What the commands under ``tools/`` share."""
 import argparse
 import importlib.util
+import sys
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -73,11 +75,23 @@ def kept_heatmaps(args):
     from .config import load_config
     cfg = load_config(args.config)
     cfg.merge_from_dict(args.cfg_options)
+    say_what_is_odd(cfg)
     # Detections have no labels beside them to measure errors by.
     cfg.test_dataloader.dataset.pop('bbox_file', None)
     runner = evaluation.build_test_runner(cfg, args.checkpoint, args.work_dir)
     kept = evaluation.predict(runner, partial(track, description='network'))
     return kept, runner.test_evaluator.metrics[0]
+
+
+def say_what_is_odd(cfg):
+    """Warnings on stderr about a config that runs, but not as it seems."""
+    from .alignment import check_alignment, check_codec
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter('always')
+        check_codec(cfg)
+        check_alignment(cfg)
+    for warning in found:
+        print(f'Warning: {warning.message}', file=sys.stderr)
 
 
 def run_mmpose_tool(name):
@@ -116,8 +130,7 @@ def _prepared(cfg):
     import torch
     from mmengine.device import get_device
 
-    from .alignment import check_alignment
-    check_alignment(cfg)
+    say_what_is_odd(cfg)
     if cfg.get('launcher') == 'pytorch' and get_device() == 'cpu':
         # mmengine would take a CUDA device for every process.
         torch.distributed.init_process_group('gloo')

@@ -94,6 +94,32 @@ def check_alignment(cfg: Any) -> bool:
     return warn_unless_aligned(crops, codecs, shift)
 
 
+def check_codec(cfg: Any) -> bool:
+    """Warn where the ``codec`` of a config is not the one it decodes by.
+
+    In a config with ``_base_`` a new ``codec`` does not reach what the base
+    built of its own: ``model.head.decoder`` and the pipelines.
+
+    Args:
+        cfg (Config): Any config.
+
+    Returns:
+        bool: Whether there is no such difference.
+    """
+    said = cfg.get('codec')
+    used = ((cfg.get('model') or {}).get('head') or {}).get('decoder')
+    names = [next(entries(entry), (None, None))[1] if isinstance(entry, dict)
+             else None for entry in (said, used)]
+    if None in names or names[0] == names[1]:
+        return True
+    warnings.warn(
+        f'codec is a {names[0]}, but model.head.decoder is a {names[1]}, and '
+        'that one is used. In a config with _base_, set model.head.decoder '
+        'and the encoders of the pipelines as well, or use '
+        'tools/darkify_config.py', stacklevel=2)
+    return False
+
+
 def warn_unless_aligned(crops: Set[bool], codecs: Set[Any],
                         shift_heatmap: Optional[bool]) -> bool:
     """Warn unless all of them mean the same alignment.

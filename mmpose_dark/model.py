@@ -30,7 +30,7 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
     Raises:
         ValueError: The model has no codec of top-down heatmaps or of SimCC,
             or has been made DARK before and there are overrides.
-        TypeError: An override that the codec does not have.
+        TypeError: An override that the codec does not have, or no model.
 
     Example:
         >>> from mmpose.apis import MMPoseInferencer  # doctest: +SKIP
@@ -39,6 +39,10 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
         >>> apply_dark(inferencer.inferencer.model)  # doctest: +SKIP
     """
     check_choice('flip_shift', flip_shift, ('exact', 'stock'))
+    if not hasattr(model, 'modules'):
+        raise TypeError(
+            f'model must be a pose estimator, got {model!r:.60}; that of an '
+            'MMPoseInferencer is its inferencer.model')
     heads = [module for module in model.modules() if isinstance(
         getattr(module, 'decoder', None), BaseKeypointCodec)]
     if not heads:

@@ -220,7 +220,10 @@ def test_tool_writes_and_prints(tmp_path):
     lines = done.stdout.splitlines()
     assert "-    type='MSRAHeatmap')" in lines
     assert "+    type='mmpose_dark.DarkHeatmap')" in lines
-    assert Config.fromfile(out).model.head.decoder == dict(DARK, peak='raw')
+    written = Config.fromfile(out)
+    assert written.model.head.decoder == dict(DARK, peak='raw')
+    # MMPose's own tools find the names by it.
+    assert written.custom_imports['imports'] == ['mmpose_dark']
 
 
 # ---- MegviiHeatmap
@@ -330,6 +333,8 @@ def test_apply_dark_says_what_is_wrong():
     assert type(model.head.decoder) is UDPHeatmap
     with pytest.raises(ValueError, match='Linear has no head'):
         apply_dark(torch.nn.Linear(1, 1))
+    with pytest.raises(TypeError, match='Inferencer is its inferencer.model'):
+        apply_dark(object())
     with pytest.raises(ValueError, match='already'):
         apply_dark(apply_dark(build()), peak='raw')
     apply_dark(apply_dark(build()))

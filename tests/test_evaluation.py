@@ -174,6 +174,11 @@ def test_compare_decoders_agrees_with_the_test_loop(
         assert run_tool('compare_decoders.py', *args) is None
         return capsys.readouterr().out
 
+    def ap(table, name='DARK  '):
+        line = next(x for x in table.splitlines() if f'| {name}' in x)
+        return float(line.split('|')[3])
+
+    # What the test loop is to say is the first row, and what is odd is said.
     # Detections, which stock configs of COCO name, are left out.
     table = compare(config, network, '--save', saved, '--merge', 'stock',
                     '--work-dir', tmp_path, '--cfg-options', *options,
@@ -181,10 +186,6 @@ def test_compare_decoders_agrees_with_the_test_loop(
     again = compare('--heatmaps', saved, '--ann',
                     data / 'val/person_keypoints.json', '--sigma', 1,
                     '--merge', 'stock')
-
-    def ap(table):
-        line = next(x for x in table.splitlines() if '| DARK  ' in x)
-        return float(line.split('|')[3])
 
     assert ap(again) == pytest.approx(ap(table), abs=.3)  # maps are int16
     log = subprocess.run(
@@ -194,3 +195,62 @@ def test_compare_decoders_agrees_with_the_test_loop(
         check=True, capture_output=True, text=True).stdout
     told = float(log.rpartition('coco/AP: ')[2].split()[0])
     assert ap(table) == pytest.approx(100 * told, abs=.01)
+    assert ap(table, 'DarkHeatmap, as configured') == pytest.approx(
+        100 * told, abs=.01)
+
+
+def test_what_a_config_predicts_itself_is_the_first_row(data, tmp_path):
+    """A UDP codec already reads by DARK: that is what there is to beat."""
+    from mmpose_dark.config import load_config
+    cfg = load_config(
+        FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
+    cfg.model.head.decoder = dict(type='UDPHeatmap', input_size=(96, 128),
+                                  heatmap_size=(24, 32), sigma=1)
+    cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.test_dataloader.dataset.data_root = str(data)
+    cfg.test_evaluator.ann_file = str(data / 'val/person_keypoints.json')
+    runner = evaluation.build_test_runner(
+        cfg, FIGURES / 'td-hm_res18-thin_figures-128x96.pth', tmp_path)
+    kept = evaluation.predict(runner)
+    first, *rows = evaluation.compare(
+        kept, runner.test_evaluator.metrics[0], ['stock'])
+    assert first['decoder'] == 'UDPHeatmap, as configured'
+    want = runner.test()
+    assert first['metrics']['AP'] == pytest.approx(want['coco/AP'], abs=1e-9)
+    # Its flip test shifts by a whole pixel, as this config has it.
+    shift = next(row for row in rows if row['decoder'] == 'shift')
+    assert shift['mean_x'] == pytest.approx(first['mean_x'], abs=.2)
+    kept.shift_heatmap = None
+    assert np.abs(kept.merged('stock') - kept.merged('exact')).max() < 1e-6
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    from mmpose_dark.config import load_config
+    cfg = load_config(
+        FIGURES / 'td-hm_res18-hypercolumn_1xb16-2e_figures-128x96.py')
+    with pytest.raises(ValueError, match='no checkpoint of this config: 91 w'):
+        evaluation.build_test_runner(
+            cfg, FIGURES / 'td-hm_res18-thin_figures-128x96.pth', tmp_path)
+
+
+def test_what_is_odd_about_a_config_is_said(capsys):
+    from mmpose_dark._tools import say_what_is_odd
+    from mmpose_dark.config import load_config
+    cfg = load_config(
+        FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
+    say_what_is_odd(cfg)
+    assert capsys.readouterr().err == ''
+    cfg.codec = dict(cfg.codec, type='mmpose_dark.DarkHeatmap')
+    cfg.model.test_cfg.shift_heatmap = False
+    say_what_is_odd(cfg)
+    odd = capsys.readouterr().err
+    assert 'Warning: codec is a DarkHeatmap, but model.head.decoder' in odd
+    assert 'Warning: crop, codec and flip test disagree' in odd
+
+
+def test_a_split_of_no_figures_is_left_as_it_is(tmp_path):
+    for _ in range(2):
+        assert run_tool('make_figures.py', '--out', tmp_path, '--train', 0,
+                        '--val', 2) is None
+        (tmp_path / 'train').mkdir(exist_ok=True)
+    assert not list((tmp_path / 'train').iterdir())

@@ -166,15 +166,21 @@ def test_visibilities_stay_beside_covariances():
      'label_beta=10'),
     (dict(type='KeypointMSELoss'), 'got a KeypointMSELoss')], ids=str)
 def test_a_loss_that_they_are_not_derived_for_is_refused(loss, words):
-    head = head_of(loss=loss, output_covariance=True)
+    with pytest.raises(ValueError, match=words):
+        head_of(loss=loss, output_covariance=True)
+    # of a built head as well
+    head = head_of(loss=loss)
+    head.output_covariance = True
     with pytest.raises(ValueError, match=words):
         head.decode(head.forward((torch.randn(1, 8, 4, 3), )))
 
 
 def test_standard_labels_have_none():
     codec = DarkSimCC((96, 128), 'standard')
-    with pytest.raises(ValueError, match="needs smoothing_type='gaussian'"):
+    with pytest.raises(ValueError, match="with smoothing_type='gaussian'"):
         codec.read(np.ones((1, 2, 192)), np.ones((1, 2, 256)), True)
+    with pytest.raises(ValueError, match="decoding='dark'.* got decoding='ar"):
+        head_of(dict(RTMPOSE, decoding='argmax'), output_covariance=True)
 
 
 def test_beta_of_the_loss_reaches_the_codec():

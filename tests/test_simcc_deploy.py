@@ -204,7 +204,13 @@ def test_decoders_are_compared(model, tmp_path):
     np.testing.assert_allclose(found.covariances, covariances[seen])
     np.testing.assert_allclose(found.errors, kept.errors(points)[seen])
     rows = compare(kept, runner.test_evaluator.metrics[0])
-    assert len(rows) == 15
+    assert len(rows) == 16
+    # The first is the config's own, here the highest bin as MMPose merges it.
+    assert (rows[0]['merge'], rows[0]['decoder']) == (
+        'stock', 'SimCCLabel, as configured')
+    same = next(row for row in rows if row['decoder'] == 'argmax'
+                and row['merge'] == 'stock')
+    assert rows[0]['metrics'] == same['metrics']
     assert all(np.isfinite(row['median_px']) for row in rows)
     # those of the model as it is: the stock merge, the highest bin
     apply_dark(runner.model, flip_shift='stock', decoding='argmax')

@@ -39,7 +39,7 @@ def main():
     from mmpose_dark import evaluation
     try:
         kept, metric = kept_heatmaps(args)
-    except (OSError, TypeError, ValueError) as error:
+    except (AssertionError, OSError, TypeError, ValueError) as error:
         parser.error(str(error))
     found = evaluation.Reliability.of(kept, kept.merged(args.merge))
     names = joint_names(metric, found)

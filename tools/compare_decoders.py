@@ -5,12 +5,13 @@ and flipped, and scores every decoder under every merge of the flip test on the
 heatmaps that it keeps, with the config's own metric. The persons are the
 labelled ones: a ``bbox_file`` of detections is left out. Beside the metric:
 the median error, the mean signed error of the joints within 6 px (both in
-input px), and the mean OKS less that of the base (stock shift) with its 95 %
-interval by a paired bootstrap over persons.
+input px), and the mean OKS less that of the first row, which is what the
+config itself predicts, with its 95 % interval by a paired bootstrap over
+persons.
 
 Maps that came from elsewhere: ``--heatmaps FILE.npz --ann FILE.json --sigma
 S`` in place of config and checkpoint; see mmpose_dark.evaluation.load for the
-format.
+format. The base is then the standard shift with MMPose's merge.
 """
 import argparse
 import logging
@@ -38,15 +39,15 @@ def main():
     from mmpose_dark import evaluation
     try:
         kept, metric = kept_heatmaps(args)
-    except (OSError, TypeError, ValueError) as error:
+    except (AssertionError, OSError, TypeError, ValueError) as error:
         parser.error(str(error))
     if args.save:
         kept.save(args.save)
     rows = evaluation.compare(kept, metric, args.merge,
                               partial(track, description='decoders'))
-    base = next(row for row in rows if row['decoder'] == 'shift'
-                and row['merge'] == ('stock' if 'stock' in args.merge
-                                     else args.merge[0]))
+    base = rows[0] if kept.configured else next(
+        row for row in rows if row['decoder'] == 'shift' and row['merge'] == (
+            'stock' if 'stock' in args.merge else args.merge[0]))
     evaluation.add_intervals(rows, base)
     table = evaluation.comparison_table(rows)
     print(table)

@@ -36,6 +36,10 @@ def main():
             alignment=args.alignment, **args.codec)
     except (OSError, TypeError, ValueError) as error:
         parser.error(str(error))
+    # So that MMPose's own tools know the names.
+    imports = dark.get('custom_imports') or dict(imports=[])
+    dark.custom_imports = dict(imports, imports=[
+        *dict.fromkeys(['mmpose_dark', *imports['imports']])])
     diff = difflib.unified_diff(
         stock.pretty_text.splitlines(), dark.pretty_text.splitlines(),
         args.src, args.out or 'darkified', n=1, lineterm='')

@@ -20,7 +20,7 @@ def main():
         help='folder that gets train/ and val/')
     parser.add_argument(
         '--train', type=int, default=4000, metavar='N',
-        help='number of training pictures')
+        help='number of training pictures; 0: leave that folder as it is')
     parser.add_argument(
         '--val', type=int, default=500, metavar='N',
         help='number of validation pictures')
@@ -32,6 +32,8 @@ def main():
     from mmpose_dark.synthetic import make_figures
     for split, number, seed in (('train', args.train, args.seed),
                                 ('val', args.val, args.seed + 1)):
+        if number == 0:  # what there is stays
+            continue
         path = make_figures(
             args.out / split, number, seed, partial(track, description=split))
         print(path)

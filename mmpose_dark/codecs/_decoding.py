@@ -51,6 +51,14 @@ class Decoding:
             peak=self.peak,
             blur_kernel_size=self.blur_kernel_size)
 
+    def check_covariance(self) -> None:
+        """Raise ``ValueError`` where positions have no covariance."""
+        if self.decoding != 'dark' or not self.modulation:
+            raise ValueError(
+                "covariances need a codec with decoding='dark' and "
+                f'modulation=True, got decoding={self.decoding!r}, '
+                f'modulation={self.modulation}')
+
     @property
     def _covariance_scale(self) -> float:
         return 1. if self.calibration is None else self.calibration[0]
@@ -111,6 +119,8 @@ class MapDecoding(Decoding):
                 covariances of another decoding than DARK with modulation.
         """
         self._check_heatmaps(heatmaps, 4, '(B, K, H, W)')
+        if return_covariance:
+            self.check_covariance()
         keypoints, scores, *covariances = F.decode_heatmaps(
             heatmaps,
             self.sigma,

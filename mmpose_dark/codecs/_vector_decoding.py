@@ -25,6 +25,14 @@ class VectorDecoding(Decoding):
         """As of :class:`DarkHeatmap`; bins. MMPose does not move vectors."""
         return self.flip_shift[0] if exact else 0.
 
+    def check_covariance(self) -> None:
+        """Raise ``ValueError`` where positions have no covariance."""
+        super().check_covariance()
+        if self.smoothing_type != 'gaussian':
+            raise ValueError(
+                "covariances need a codec with smoothing_type='gaussian', got "
+                f'{self.smoothing_type!r}')
+
     def read(self, simcc_x: Any, simcc_y: Any,
              return_covariance: bool = False) -> Tuple[Any, ...]:
         """Read keypoints off vectors, where these are.
@@ -60,9 +68,8 @@ class VectorDecoding(Decoding):
                 of ``'standard'`` labels.
         """
         self._check_vectors(simcc_x, simcc_y, 3, 'B, K')
-        if return_covariance and self.smoothing_type != 'gaussian':
-            raise ValueError("return_covariance needs smoothing_type="
-                             f"'gaussian', got {self.smoothing_type!r}")
+        if return_covariance:
+            self.check_covariance()
         keypoints, scores, *covariances = F.decode_simcc(
             simcc_x, simcc_y, self.sigma, log=self.normalize,
             return_covariance=return_covariance, beta=self.beta,

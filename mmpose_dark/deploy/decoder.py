@@ -69,11 +69,8 @@ class DarkDecoder(nn.Module):
         return self
 
     def _follow(self, codec, return_covariance):
-        if return_covariance and not (
-                codec.decoding == 'dark' and codec.modulation):
-            raise ValueError(
-                "return_covariance needs decoding='dark' with modulation, got "
-                f'decoding={codec.decoding!r}, modulation={codec.modulation}')
+        if return_covariance:
+            codec.check_covariance()
         self.codec = codec
         self.return_covariance = return_covariance
 

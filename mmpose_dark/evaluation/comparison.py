@@ -26,27 +26,39 @@ def compare(kept: KeptHeatmaps,
 
     Returns:
         list[dict]: Rows of merge, decoder, metrics (dict), median_px, mean_x
-        and mean_y (input px), OKS (N, ).
+        and mean_y (input px), OKS (N, ). The first is what the config itself
+        predicts, where there is one.
     """
     cases = [(merge, name, options) for merge in merges
              for name, options in kept.decoders().items()]
     rows = []
+    if kept.configured:
+        codec, merge = kept.configured
+        rows.append(_row(kept, metric, merge,
+                         f'{type(codec).__name__}, as configured',
+                         *kept.decode_as_configured()))
     merged, heatmaps = 'none', kept.heatmaps
     for merge, name, options in progress(cases):
         if merge != merged:
             merged, heatmaps = merge, kept.merged(merge)
         points, scores = kept.decode(heatmaps, **options)[:2]
-        median, x, y = summary(kept, points)
-        metrics = kept.score(points, scores, metric)
-        if 'head_size' in kept.samples[0].get('raw_ann_info', {}):
-            for threshold in (.5, .1):
-                metrics[f'PCKh@{threshold}'] = kept.pckh(points, threshold)
-        rows.append(dict(
-            merge=merge, decoder=name,
-            metrics={key.rpartition('/')[2]: float(value)
-                     for key, value in metrics.items()},
-            median_px=median, mean_x=x, mean_y=y, oks=kept.oks(points)))
+        rows.append(_row(kept, metric, merge, name, points, scores))
     return rows
+
+
+def _row(kept: KeptHeatmaps, metric: Any, merge: str, name: str,
+         points: np.ndarray, scores: np.ndarray) -> Dict[str, Any]:
+    """One of :func:`compare`."""
+    median, x, y = summary(kept, points)
+    metrics = kept.score(points, scores, metric)
+    if 'head_size' in kept.samples[0].get('raw_ann_info', {}):
+        for threshold in (.5, .1):
+            metrics[f'PCKh@{threshold}'] = kept.pckh(points, threshold)
+    return dict(
+        merge=merge, decoder=name,
+        metrics={key.rpartition('/')[2]: float(value)
+                 for key, value in metrics.items()},
+        median_px=median, mean_x=x, mean_y=y, oks=kept.oks(points))
 
 
 def add_intervals(rows: List[Dict[str, Any]],

@@ -8,7 +8,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -47,6 +47,10 @@ class KeptHeatmaps:
         samples: N dicts as MMPose's metrics take them.
         codec: Sizes, sigma and alignment as arguments of ``DarkHeatmap``.
         sigmas: (K, ) the OKS constants of the data set.
+        shift_heatmap: Whether MMPose's merge moves flipped-back heatmaps.
+            ``None``: as it should, for the alignment of the codec.
+        configured: The codec and the merge that the config predicts with,
+            where there is one.
     """
     heatmaps: Any
     flipped: Any
@@ -54,6 +58,8 @@ class KeptHeatmaps:
     samples: List[dict]
     codec: dict
     sigmas: np.ndarray
+    shift_heatmap: Optional[bool] = None
+    configured: Optional[Tuple[Any, str]] = None
 
     def merged(self, merge: str) -> Any:
         """(N, K, H, W) by a merge of the flip test, see :data:`MERGES`."""
@@ -62,8 +68,10 @@ class KeptHeatmaps:
         if merge == 'none':
             return self.heatmaps
         codec = DarkHeatmap(**self.codec)
-        shift = codec.merge_shift(dict(shift_heatmap=not codec.use_udp),
-                                  exact=merge == 'exact')
+        moved = self.shift_heatmap
+        shift = codec.merge_shift(
+            dict(shift_heatmap=not codec.use_udp if moved is None else moved),
+            exact=merge == 'exact')
         back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
         return (self.heatmaps + back) * np.float32(.5)
 
@@ -84,6 +92,19 @@ class KeptHeatmaps:
         """
         return DarkHeatmap(**{**self.codec, **options}).read(
             heatmaps, return_covariance)
+
+    def decode_as_configured(self) -> Tuple[np.ndarray, np.ndarray]:
+        """What the config itself predicts; (N, K, 2) input px and scores."""
+        assert self.configured
+        codec, merge = self.configured
+        maps = self.merged(merge)
+        points, scores = [], []
+        for sample in zip(*(maps if isinstance(maps, tuple) else (maps, ))):
+            # Stock codecs work on the array that they are given.
+            found, score = codec.decode(*(part.copy() for part in sample))
+            points.append(found[0])
+            scores.append((score[0] if isinstance(score, tuple) else score)[0])
+        return np.stack(points), np.stack(scores)
 
     def to_image(self, points: np.ndarray) -> np.ndarray:
         """Input px (N, K, 2) to image px, as MMPose's estimators do."""
@@ -189,8 +210,9 @@ def predict(runner: Any,
         TypeError: A head without a codec of Gaussian heatmaps or of SimCC.
         ValueError: Persons without labels.
     """
-    model, loader = runner.model.eval(), runner.test_dataloader
+    model = runner.model.eval()
     codec = _codec_of(model.head)
+    loader = runner.test_dataloader
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
@@ -219,8 +241,14 @@ def predict(runner: Any,
         kind = KeptVectors
     else:
         (straight, ), (flipped, ) = straight, flipped
+    test_cfg = model.test_cfg or {}
+    merge = ('none' if not test_cfg.get('flip_test', False) else
+             'exact' if getattr(model.head, 'flip_shift', '') == 'exact' else
+             'stock')
     return kind(straight, flipped, list(meta['flip_indices']), samples, codec,
-                np.array(meta['sigmas']))
+                np.array(meta['sigmas']),
+                bool(test_cfg.get('shift_heatmap', False)),
+                (model.head.decoder, merge))
 
 
 def _codec_of(head: Any) -> Dict[str, Any]:

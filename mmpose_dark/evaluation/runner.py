@@ -2,6 +2,7 @@
 import contextlib
 import copy
 import io
+import re
 from pathlib import Path
 from typing import Optional, Union
 
@@ -31,10 +32,13 @@ def build_test_runner(cfg: Config,
 
     Returns:
         Runner: Its ``model`` in evaluation mode is what :func:`predict` runs.
+
+    Raises:
+        ValueError: A checkpoint without weights that the model has.
     """
     cfg = only_test(cfg)
     cfg.work_dir = str(work_dir)
-    cfg.load_from = None if checkpoint is None else str(checkpoint)
+    cfg.load_from = None
     cfg.resume = False
     cfg.log_level = 'WARNING'
     # A visualizer is shared by its name in a process: under the config's name
@@ -42,5 +46,20 @@ def build_test_runner(cfg: Config,
     cfg.visualizer = dict(type='mmpose.PoseLocalVisualizer')
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(cfg)
-        runner.load_or_resume()
+        if checkpoint is not None:
+            _load(runner, str(checkpoint))
     return runner
+
+
+def _load(runner: Runner, checkpoint: str) -> None:
+    """Load weights; mmengine would only print that some are missing."""
+    found = runner.load_checkpoint(checkpoint)
+    state = {re.sub(r'^module\.', '', key): value.shape for key, value in
+             found.get('state_dict', found).items()}
+    lost = [key for key, value in runner.model.state_dict().items()
+            if state.get(key) != value.shape]
+    if lost:
+        raise ValueError(
+            f'{checkpoint} is no checkpoint of this config: {len(lost)} '
+            f'weights of the model are not in it or of another shape, '
+            f'{", ".join(lost[:3])} among them')

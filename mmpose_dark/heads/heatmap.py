@@ -54,6 +54,7 @@ class DarkHeadMixin:
 
     Raises:
         TypeError: A decoder that is no :class:`DarkHeatmap`.
+        ValueError: Covariances of another decoding than DARK with modulation.
     """
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
@@ -74,6 +75,8 @@ class DarkHeadMixin:
             raise TypeError(
                 f'{type(self).__name__} needs a DarkHeatmap as decoder, to '
                 f'draw targets and read heatmaps, got {self.decoder!r}')
+        if output_covariance:
+            self.decoder.check_covariance()
 
     def loss(self, feats, batch_data_samples, train_cfg={}):  # noqa: B006
         """Calculate losses from a batch of inputs and data samples.

@@ -64,8 +64,8 @@ class DarkSimCCMixin:
 
     Raises:
         TypeError: A decoder that is no :class:`DarkSimCC`.
-        ValueError: A decoder of vectors of other lengths. At the first
-            prediction, covariances of a loss that they are not derived for.
+        ValueError: A decoder of vectors of other lengths, or covariances of
+            a decoding or a loss that they are not derived for.
     """
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
@@ -87,6 +87,9 @@ class DarkSimCCMixin:
             raise TypeError(
                 f'{type(self).__name__} needs a DarkSimCC as decoder, to '
                 f'merge and read vectors, got {self.decoder!r}')
+        if output_covariance:
+            self.decoder.check_covariance()
+            check_loss(self.loss_module, self.decoder)
         mine, its = ((tuple(part.input_size), part.simcc_split_ratio)
                      for part in (self, self.decoder))
         if mine != its:
