@@ -106,18 +106,23 @@ def draw(predictions, path):
     from mmpose_dark.functional import decode_heatmaps
     heatmaps = np.stack([p['pred_fields']['heatmaps'] for p in predictions])
     truth, seen = labels_in_heatmap(predictions, heatmaps)
-    shift, dark = (decode_heatmaps(heatmaps, SIGMA, method=method)[0]
-                   for method in ('shift', 'dark'))
-    # A joint as it is in the median: not the best one, nor the worst.
-    off = [np.where(seen, np.linalg.norm(points - truth, axis=-1), np.nan)
-           for points in (shift, dark)]
-    person, joint = np.unravel_index(np.nanargmin(sum(
-        abs(error - np.nanmedian(error)) for error in off)), seen.shape)
+    (shift, scores), (dark, _) = (
+        decode_heatmaps(heatmaps, SIGMA, method=method)
+        for method in ('shift', 'dark'))
+    # A joint that the network is sure of, so that its place in a pixel is
+    # what is left, and for which the readings differ enough to be told apart;
+    # of these DARK's error is the median.
+    sure = seen & (scores > np.quantile(scores[seen], .8))
+    apart = np.linalg.norm(shift - dark, axis=-1)
+    sure &= apart > np.quantile(apart[sure], .9)
+    error = np.where(sure, np.linalg.norm(dark - truth, axis=-1), np.nan)
+    person, joint = np.unravel_index(
+        np.nanargmin(abs(error - np.nanmedian(error))), seen.shape)
 
     fig = Figure(figsize=(11, 4.2))
     left, middle, right = fig.subplots(
         1, 3, gridspec_kw=dict(width_ratios=(1, 1.25, 1.25)))
-    draw_person(left, predictions[person])
+    draw_person(left, predictions[person], joint)
     draw_heatmap(middle, heatmaps[person, joint], truth[person, joint],
                  shift[person, joint], dark[person, joint])
     draw_phases(right, shift[seen], dark[seen])
@@ -139,8 +144,11 @@ def labels_in_heatmap(predictions, heatmaps):
     return found[..., :2], found[..., 2] > 0
 
 
-def draw_person(axis, sample):
-    """The picture with true joints, those found, and their ellipses."""
+def draw_person(axis, sample, joint):
+    """The picture with true joints, those found, and their ellipses.
+
+    ``joint`` is the one whose heatmap is drawn beside it.
+    """
     import cv2
     from mmpose_dark.visualization.plots import DARK, TRUTH, show_part
     from mmpose_dark.visualization.uncertainty import ellipse
@@ -155,11 +163,13 @@ def draw_person(axis, sample):
         axis.plot(*ellipse(point, covariance).T, color='yellow', lw=1)
     axis.plot(*people['keypoints'][0].T, 'x', color=DARK, ms=5, mew=1.5)
     axis.plot(*truth[:, :2].T, '+', color=TRUTH, ms=6, mew=1.5)
-    axis.set_title('true joints (+), found by DARK (x),\n95 % ellipses',
-                   fontsize=9)
+    axis.plot(*people['keypoints'][0][joint], 's', mfc='none', mec='orange',
+              ms=15, mew=2)
+    axis.set_title('true joints (+), found by DARK (x),\n'
+                   'and how sure it is (95 % ellipses)', fontsize=9)
 
 
-def draw_heatmap(axis, heatmap, truth, shift, dark, reach=4):
+def draw_heatmap(axis, heatmap, truth, shift, dark, reach=3):
     """The pixels around a joint, and what is read from them."""
     from matplotlib.patches import Rectangle
     from mmpose_dark.functional import decode_heatmaps
@@ -180,8 +190,8 @@ def draw_heatmap(axis, heatmap, truth, shift, dark, reach=4):
              ylim=(y + reach + .5, y - reach - .5), xticks=[], yticks=[])
     axis.legend(fontsize=7, loc='upper center', ncol=3,
                 bbox_to_anchor=(.5, 0))
-    axis.set_title('the heatmap of one joint: a pixel is 4 x 4 input px',
-                   fontsize=9)
+    axis.set_title('heatmap of the joint in the square:\n'
+                   'a pixel is 4 x 4 px of the input', fontsize=9)
 
 
 def draw_phases(axis, shift, dark):
@@ -192,11 +202,14 @@ def draw_phases(axis, shift, dark):
         phases = np.mod(points.ravel(), 1)
         axis.hist(phases, np.arange(41) / 40, color=colour, alpha=.7,
                   label=name, weights=np.full(len(phases), 100 / len(phases)))
-    axis.axhline(2.5, color='k', ls=':', lw=1, label='true joints, about')
-    axis.set(xlabel='place within a heatmap pixel', ylabel='% of joints',
+    axis.axhline(2.5, color='k', ls=':', lw=1,
+                 label='anywhere, as true joints')
+    axis.set(xlabel='place within a heatmap pixel, x and y',
+             ylabel='% of joints',
              xlim=(0, 1))
     axis.legend(fontsize=7)
-    axis.set_title('stock decoding knows two places in a pixel', fontsize=9)
+    axis.set_title('of all people: stock decoding\n'
+                   'knows two places in a pixel', fontsize=9)
 
 
 def main():
