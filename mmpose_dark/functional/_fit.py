@@ -24,8 +24,22 @@ from .modulate import Kernel
 WORTHWHILE = 0.02
 
 
+class View(NamedTuple):
+    """A peak as seen through its window.
+
+    Attributes:
+        windows (Array): Cuts of the maps in shape (M, w, w).
+        inside (Array): See :func:`inside_map`.
+        products, energies (Array): See :func:`derivatives_of_log`.
+    """
+    windows: Array
+    inside: Array
+    products: Array
+    energies: Array
+
+
 def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
-        shape: Tuple[int, int]) -> Tuple[Array, Array]:
+        shape: Tuple[int, int]) -> Tuple[Array, Array, View]:
     """Climb from integer peaks to the maximum of the modulated map.
 
     The first expansion is the paper's. Two more, each taken where the last
@@ -41,29 +55,30 @@ def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
 
     Returns:
         tuple: (dx, dy) from the integer peak, in shape (2, m), heatmap
-        pixels, and whether the Hessian at the peak was negative definite.
+        pixels, whether the Hessian at the peak was negative definite, and the
+        view at the first step, which is next to where it ends.
     """
     sigma = kernel.sigma
     tables = fit_tables(xp, windows, kernel.window, sigma, *shape)
     inside = inside_map(xp, tables, y, x)
-    windows = xp.at_least(windows, 0.)
-
-    def expand(step: Array, which: Any = slice(None)) -> Tuple[Array, Array]:
-        start = step[:, which]
-        more, _, length = _bounded_step(
-            xp, *moments(xp, tables, windows[which], inside[:, which], start),
-            sigma, shape)
-        return start + more, length
+    positive = xp.at_least(windows, 0.)
 
     # All windows share their weights at the pixel: one matrix product.
-    products = tables.weights @ windows.reshape(windows.shape[0], -1).T
+    products = tables.weights @ positive.reshape(windows.shape[0], -1).T
     energies = xp.einsum('kw,amw->kam', tables.squares, inside)
     step, fitted, _ = _bounded_step(
         xp, products.reshape(3, 3, -1), energies, sigma, shape)
-    step, length = expand(step)
-    step = xp.put_where(length > WORTHWHILE / sigma, step,
-                        lambda which: expand(step, which)[0])
-    return sigma * step, fitted
+    seen = moments(xp, tables, positive, inside, step)
+    more, _, length = _bounded_step(xp, *seen, sigma, shape)
+    step = step + more
+
+    def expand(which: Any) -> Array:
+        at, start = moments(xp, tables, positive[which], inside[:, which],
+                            step[:, which]), step[:, which]
+        return start + _bounded_step(xp, *at, sigma, shape)[0]
+
+    step = xp.put_where(length > WORTHWHILE / sigma, step, expand)
+    return sigma * step, fitted, View(windows, inside, *seen)
 
 
 class FitTables(NamedTuple):

@@ -115,8 +115,8 @@ def _fit_nearby(xp: Backend, maps: Array, stencils: Array, y: Array, x: Array,
     near_y = xp.clip(y + best // 5 - 2, 0, height - 1)
     near_x = xp.clip(x + best % 5 - 2, 0, width - 1)
     around = windows(xp, maps, near_y, near_x, kernel.window, which)
-    (dx, dy), fitted = fit(xp, around, near_y, near_x, kernel,
-                           (height, width))
+    (dx, dy), fitted, _ = fit(xp, around, near_y, near_x, kernel,
+                              (height, width))
     return xp.stack([dx + xp.to_float(near_x - x, maps),
                      dy + xp.to_float(near_y - y, maps),
                      xp.to_float(fitted, maps)])

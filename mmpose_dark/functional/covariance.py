@@ -50,10 +50,16 @@ this one, and shows one sharp peak, nothing in its heatmap says so. It also
 stands on the network: one that is unsure of the amplitude it draws, or draws
 blurred what it knows exactly, is off by as much.
 """
-from typing import Tuple
+from typing import Optional, Tuple
 
-from ._backend import Array, Backend
-from ._fit import derivatives_of_log, fit_tables, inside_map, moments
+from ._backend import Array, Backend, table
+from ._fit import (
+    View,
+    derivatives_of_log,
+    fit_tables,
+    inside_map,
+    moments,
+)
 from ._windows import windows
 from .modulate import Kernel
 
@@ -65,7 +71,8 @@ FAINT = 1e-6
 
 
 def covariance(xp: Backend, maps: Array, points: Array, top: Array,
-               fitted: Array, sigma: float, target_peak: float) -> Array:
+               fitted: Array, sigma: float, target_peak: float,
+               view: Optional[View] = None) -> Array:
     """Covariance of decoded positions, see the top of this module.
 
     Args:
@@ -76,6 +83,8 @@ def covariance(xp: Backend, maps: Array, points: Array, top: Array,
         fitted (Array): Whether there is a fit, in shape (M,).
         sigma (float): Standard deviation of the targets; heatmap pixels.
         target_peak (float): The maximum of the targets.
+        view (View, optional): What a fit has seen of the peaks. Defaults to
+            ``None``: to be looked at here.
 
     Returns:
         Array: (M, 4) entries xx, xy, yx, yy; squared heatmap pixels. Of a
@@ -83,11 +92,13 @@ def covariance(xp: Backend, maps: Array, points: Array, top: Array,
         negative definite or no more than 4 pixels.
     """
     points = xp.where(fitted, points.T, 0.)
-    x, y, offset = _nearest_pixel(xp, maps, points)
+    pixel, offset = _nearest_pixel(xp, maps, points)
     peak = _peak_value(xp, top / target_peak, offset, sigma)
-    qxx, qyy, qxy, amplitude, width, noise = _shape(
-        xp, maps, y, x, offset, Kernel.of(sigma))
+    if view is None:
+        view = _look(xp, maps, pixel, offset, Kernel.of(sigma))
+    inverse, amplitude, width, noise = _shape(xp, view, sigma)
     # All by the inverse Q of the shape C, which is minus the Hessian.
+    qxx, qyy, qxy = inverse
     det = qxx * qyy - qxy * qxy
     area = 1 / xp.sqrt(det)
     spread = _size(xp, peak, (qxx + qyy) / det, 1 / det, sigma)
@@ -95,23 +106,24 @@ def covariance(xp: Backend, maps: Array, points: Array, top: Array,
     spread = spread * (2 - xp.clip(share, 0., 1.))
     scale = xp.maximum(spread, PIXEL / area) + noise
     usable = (fitted & (qxx > 0) & (det > 0) & (amplitude > 0) &
-              xp.isfinite(scale) & xp.isfinite(area))
-
-    def information(entry):
-        return xp.where(usable, entry / scale, 0.)
-
+              xp.isfinite(scale * area))
+    known_xx, known_yy, known_xy = xp.where(usable, inverse / scale, 0.)
     on_map_y, on_map_x = (12 / size**2 for size in maps.shape[1:])
-    return _inverse(xp, information(qxx) + on_map_x,
-                    information(qyy) + on_map_y, information(qxy))
+    return _inverse(xp, known_xx + on_map_x, known_yy + on_map_y, known_xy)
 
 
 def _nearest_pixel(xp: Backend, maps: Array, points: Array
-                   ) -> Tuple[Array, Array, Array]:
-    """The nearest pixel on the map, as x and y, and (dx, dy) from there."""
-    height, width = maps.shape[1:]
-    x, y = xp.to_index(xp.floor(points + 0.5))
-    x, y = xp.clip(x, 0, width - 1), xp.clip(y, 0, height - 1)
-    return x, y, points - xp.to_float(xp.stack([x, y]), maps)
+                   ) -> Tuple[Array, Array]:
+    """The nearest pixel (x, y) on the map and (dx, dy) from there."""
+    last = _last_pixel(xp, maps, *maps.shape[1:])
+    pixel = xp.clip(xp.floor(points + 0.5), 0. * last, last)
+    return pixel, points - pixel
+
+
+@table
+def _last_pixel(xp: Backend, like: Array, height: int, width: int) -> Array:
+    return xp.stack([xp.full((1, ), size - 1., like)
+                     for size in (width, height)])
 
 
 def _peak_value(xp: Backend, top: Array, offset: Array,
@@ -127,23 +139,30 @@ def _peak_value(xp: Backend, top: Array, offset: Array,
     return xp.clip(top * xp.exp(lost), FAINT, 1.)
 
 
-def _shape(xp: Backend, maps: Array, y: Array, x: Array, offset: Array,
-           kernel: Kernel) -> Tuple[Array, ...]:
+def _look(xp: Backend, maps: Array, pixel: Array, offset: Array,
+          kernel: Kernel) -> View:
+    """Through windows around pixels (x, y), at an offset from there."""
+    x, y = xp.to_index(pixel)
+    around = windows(xp, maps, y, x, kernel.window)
+    tables = fit_tables(xp, around, kernel.window, kernel.sigma,
+                        *maps.shape[1:])
+    inside = inside_map(xp, tables, y, x)
+    positive = xp.at_least(xp.where(xp.isfinite(around), around, 0.), 0.)
+    return View(around, inside, *moments(
+        xp, tables, positive, inside, offset / kernel.sigma))
+
+
+def _shape(xp: Backend, view: View, sigma: float) -> Tuple[Array, ...]:
     """Hessian of the log modulated map, amplitude and noise at positions.
 
     Returns:
-        tuple: of minus the Hessian xx, yy and xy, 1 / px^2; the amplitude a
-        of the best Gaussian; the root of the product of both variances of
-        squared kernel taps, in units of their sigma, 1/2 off the border; the
-        variance of pixel noise over the energy of the Gaussian. Each (M,).
+        tuple: of minus the Hessian xx, yy and xy (3, M), 1 / px^2; the
+        amplitude a of the best Gaussian; the root of the product of both
+        variances of squared kernel taps, in units of their sigma, 1/2 off the
+        border; the variance of pixel noise over the energy of the Gaussian.
+        Each (M,).
     """
-    around = windows(xp, maps, y, x, kernel.radius)
-    around = xp.where(xp.isfinite(around), around, 0.)
-    tables = fit_tables(xp, around, kernel.radius, kernel.sigma,
-                        *maps.shape[1:])
-    inside = inside_map(xp, tables, y, x)
-    products, energies = moments(xp, tables, xp.at_least(around, 0.), inside,
-                                 offset / kernel.sigma)
+    around, inside, products, energies = view
     _, (hxx, hyy), hxy = derivatives_of_log(xp, products, energies)
     one, by_u, by_uu = energies
     centre = by_u / one
@@ -152,14 +171,14 @@ def _shape(xp: Backend, maps: Array, y: Array, x: Array, offset: Array,
     amplitude = products[0, 0] / energy
     # In units of the amplitude, since squares may overflow. Noise below zero
     # is noise as well, so these windows are not clipped.
+    around = xp.where(xp.isfinite(around), around, 0.)
     around = around / amplitude[:, None, None]
     left = xp.einsum('mhw,mhw->m', around, around) - energy
     columns, rows = inside.sum(2)
     # Position and amplitude are 3 parameters. No more pixels: no noise known.
     noise = xp.at_least(left, 0.) / (columns * rows - 3) / energy
     noise = xp.where(columns * rows > 4, noise, float('inf'))
-    unit = -1 / kernel.sigma**2
-    return (unit * hxx, unit * hyy, unit * hxy, amplitude,
+    return (xp.stack([hxx, hyy, hxy]) * (-1 / sigma**2), amplitude,
             xp.sqrt(width[0] * width[1]), noise)
 
 

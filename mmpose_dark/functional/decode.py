@@ -20,7 +20,7 @@ maximum-likelihood position of a Gaussian of known sigma under white noise, at
 the border too.
 """
 from functools import lru_cache
-from typing import NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from ._backend import Array, Backend, as_maps, backend_of, table
 from ._checks import (
@@ -148,7 +148,7 @@ def decode_heatmaps(heatmaps: Array,
         return tuple(nothing.reshape(shape) for shape in shapes)
 
     with xp.guard(maps):
-        y, x, top, step, refined = _peak_and_step(xp, maps, how)
+        y, x, top, step, refined, view = _peak_and_step(xp, maps, how)
         if method == 'dark':
             step = xp.put_where(
                 ~refined, step, lambda which: quarter_shift(
@@ -160,7 +160,7 @@ def decode_heatmaps(heatmaps: Array,
         out = [points.reshape(*lead, 2), score.reshape(lead)]
         if return_covariance:
             cov = covariance(xp, maps, points, top, present & refined,
-                             how.sigma, how.target_peak)
+                             how.sigma, how.target_peak, view)
             out.append(cov.reshape(*lead, 2, 2))
     return tuple(out)
 
@@ -199,28 +199,30 @@ def _how(sigma, method, modulation, peak, blur_kernel_size,
                 check_positive(target_peak, 'target_peak'))
 
 
-def _peak_and_step(xp: Backend, maps: Array, how: _How
-                   ) -> Tuple[Array, Array, Array, Array, Array]:
+def _peak_and_step(xp: Backend, maps: Array, how: _How) -> Tuple[Any, ...]:
     """Integer peaks and their values, steps (2, M) off them, which are good.
 
-    The value is the maximum of the raw map, wherever the peak is.
+    The value is the maximum of the raw map, wherever the peak is. And what
+    the fit has seen of the peaks by the kernel of sigma, or ``None``.
     """
     shape = maps.shape[1:]
     limit = 2 * how.sigma
     if how.method == 'dark' and how.modulation:
         if how.peak == 'raw':
-            return official_or_fit(xp, maps, limit, how.kernel)
+            return (*official_or_fit(xp, maps, limit, how.kernel), None)
         search = bounded_modulated_peak if xp.dynamic else modulated_peak
         y, x, top, around = search(xp, how.kernel, maps)
-        return (y, x, top, *fit(xp, around, y, x, how.kernel, shape))
+        step, good, view = fit(xp, around, y, x, how.kernel, shape)
+        of_sigma = how.kernel == Kernel.of(how.sigma)
+        return y, x, top, step, good, view if of_sigma else None
     y, x, top = raw_peak(xp, maps)
     good = top == top
     if how.method == 'dark':
         return (y, x, top, *official_step(
-            xp, windows(xp, maps, y, x, 2), y, x, shape, limit))
+            xp, windows(xp, maps, y, x, 2), y, x, shape, limit), None)
     if how.method == 'shift':
-        return y, x, top, quarter_shift(xp, maps, y, x), good
-    return y, x, top, xp.full((2, 1), 0., maps), good
+        return y, x, top, quarter_shift(xp, maps, y, x), good, None
+    return y, x, top, xp.full((2, 1), 0., maps), good, None
 
 
 def scale_keypoints(keypoints: Array, factor: Sequence[float],

@@ -12,8 +12,12 @@ hits all alike; medians over the rounds. Prints Markdown and writes JSON.
 """
 import argparse
 import json
+import os
 from functools import partial
 from pathlib import Path
+
+# OpenBLAS's threads would go on spinning through the next contender's turn.
+os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
 from mmpose_dark._markdown import markdown_table
