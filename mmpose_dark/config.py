@@ -133,16 +133,18 @@ def _swap_codecs(cfg, overrides):
 
 def _tell_beta(cfg):
     """A codec of vectors knows what its loss multiplies logits by."""
-    for entry, _ in entries(cfg._cfg_dict):
-        loss, decoder = entry.get('loss'), entry.get('decoder')
+    for entry, _ in list(entries(cfg._cfg_dict)):
+        loss, decoder = (entry.get(key) for key in ('loss', 'decoder'))
         if not (isinstance(loss, dict) and isinstance(decoder, dict)):
             continue
-        if (str(decoder.get('type')).endswith('DarkSimCC')
-                and str(loss.get('type')).endswith('KLDiscretLoss')
+        names = [next(entries(part), (None, None))[1]
+                 for part in (loss, decoder)]
+        beta = float(loss.get('beta', 1.))
+        if (names == ['KLDiscretLoss', 'DarkSimCC'] and beta != 10
                 and not decoder.get('normalize', True)
-                and loss.get('beta', 1.) != 10):
+                and 'beta' not in decoder):
             # A dict of its own: pipelines may share the other.
-            entry['decoder'] = dict(decoder, beta=float(loss.get('beta', 1.)))
+            entry['decoder'] = dict(decoder, beta=beta)
 
 
 def _what_is_in(cfg):

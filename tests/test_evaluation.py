@@ -101,7 +101,7 @@ def test_intervals_hold_the_mean_and_pair_persons(rng):
     better = dict(oks=base['oks'] + rng.normal(.01, .001, 200))
     rows = [base, better]
     evaluation.add_intervals(rows, base)
-    assert base['interval'] == (0, 0)
+    assert 'gain' not in base
     low, high = better['interval']
     # Unpaired, the spread of the persons would be 100 times the difference's.
     assert .9 < low < better['gain'] < high < 1.1
@@ -148,17 +148,20 @@ def test_persons_without_an_area_have_that_of_their_box(data, perfect):
     assert want.max() < 1
 
 
-@pytest.mark.slow
 def test_a_runner_does_not_write_to_the_folder_of_an_earlier_one(tmp_path):
     """As commands run one after the other in a process and a notebook."""
     from mmpose_dark.config import load_config
     cfg = load_config(
         FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py')
     for name in 'first', 'second':
-        evaluation.build_test_runner(cfg, None, tmp_path / name)
+        runner = evaluation.build_test_runner(cfg, None, tmp_path / name)
+        logs = [handler.baseFilename for handler in runner.logger.handlers
+                if hasattr(handler, 'baseFilename')]
+        assert logs and all(str(tmp_path / name) in log for log in logs)
         shutil.rmtree(tmp_path / name)
 
 
+@pytest.mark.slow
 def test_compare_decoders_agrees_with_the_test_loop(
         data, tmp_path, capsys):
     """Kept maps, saved and read again, give what MMPose's own loop gives."""
@@ -220,17 +223,74 @@ def test_what_a_config_predicts_itself_is_the_first_row(data, tmp_path):
     # Its flip test shifts by a whole pixel, as this config has it.
     shift = next(row for row in rows if row['decoder'] == 'shift')
     assert shift['mean_x'] == pytest.approx(first['mean_x'], abs=.2)
+    assert kept.shift_heatmap is True
     kept.shift_heatmap = None
     assert np.abs(kept.merged('stock') - kept.merged('exact')).max() < 1e-6
 
 
-def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+def test_the_stock_merge_of_a_config_that_does_not_say(data, tmp_path):
+    """Of our heads, which need not be told, it is what MMPose should do."""
     from mmpose_dark.config import load_config
     cfg = load_config(
+        FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py')
+    cfg.model.head.type = 'mmpose_dark.DarkHeatmapHead'
+    cfg.model.test_cfg = dict(flip_test=True)
+    cfg.test_dataloader.update(num_workers=0, persistent_workers=False)
+    cfg.test_dataloader.dataset.data_root = str(data)
+    cfg.test_evaluator.ann_file = str(data / 'val/person_keypoints.json')
+    kept = evaluation.predict(
+        evaluation.build_test_runner(cfg, None, tmp_path))
+    assert kept.configured[1] == 'exact' and kept.shift_heatmap is None
+    want = kept.merged('stock')
+    kept.shift_heatmap = True
+    np.testing.assert_array_equal(kept.merged('stock'), want)
+
+
+def thin(**changes):
+    """The config of a thin network, and its weights."""
+    import torch
+    from mmpose_dark.config import load_config
+    cfg = load_config(FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
+    cfg.update(changes)
+    return cfg, torch.load(FIGURES / 'td-hm_res18-thin_figures-128x96.pth',
+                           weights_only=True)['state_dict']
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    import torch
+    from mmpose_dark.config import load_config
+    network = FIGURES / 'td-hm_res18-thin_figures-128x96.pth'
+    cfg = load_config(
         FIGURES / 'td-hm_res18-hypercolumn_1xb16-2e_figures-128x96.py')
-    with pytest.raises(ValueError, match='no checkpoint of this config: 91 w'):
-        evaluation.build_test_runner(
-            cfg, FIGURES / 'td-hm_res18-thin_figures-128x96.pth', tmp_path)
+    with pytest.raises(ValueError, match='no checkpoint of this config.*laye'):
+        evaluation.build_test_runner(cfg, network, tmp_path)
+    cfg, state = thin()
+    for wrong in (dict(epoch=3, model=state),  # of another code
+                  {**state, 'head.final_layer.weight': torch.zeros(1)}):
+        torch.save(wrong, tmp_path / 'wrong.pth')
+        with pytest.raises(ValueError, match='no checkpoint of this config'):
+            evaluation.build_test_runner(cfg, tmp_path / 'wrong.pth', tmp_path)
+
+
+@pytest.mark.parametrize('kind', ['of MMPose 0.x', 'wrapped', 'bare',
+                                  'without counts'])
+def test_a_checkpoint_that_mmpose_loads_is_taken(tmp_path, kind):
+    import torch
+    # A hook of training that cannot load weights outside of its loop.
+    cfg, state = thin(custom_hooks=[dict(type='EMAHook')])
+    changed = {
+        'of MMPose 0.x': lambda key: key.replace('head.', 'keypoint_head.', 1),
+        'wrapped': 'module.{}'.format,
+        'bare': str, 'without counts': str}[kind]
+    weights = {changed(key): value for key, value in state.items()
+               if kind != 'without counts' or 'num_batches' not in key}
+    torch.save(weights if kind == 'bare' else dict(state_dict=weights),
+               tmp_path / 'some.pth')
+    model = evaluation.build_test_runner(
+        cfg, tmp_path / 'some.pth', tmp_path).model
+    for key, value in model.state_dict().items():
+        if 'num_batches' not in key:
+            torch.testing.assert_close(value, state[key])
 
 
 def test_what_is_odd_about_a_config_is_said(capsys):

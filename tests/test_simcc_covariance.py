@@ -8,12 +8,15 @@ from conftest import as_kind, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.codecs import SimCCLabel
 from mmpose.models.heads import RTMCCHead
+from mmpose.models.losses import KLDiscretLoss
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
+from mmpose_dark.evaluation import KeptVectors
 
 register_all_modules()
 
@@ -181,6 +184,36 @@ def test_standard_labels_have_none():
         codec.read(np.ones((1, 2, 192)), np.ones((1, 2, 256)), True)
     with pytest.raises(ValueError, match="decoding='dark'.* got decoding='ar"):
         head_of(dict(RTMPOSE, decoding='argmax'), output_covariance=True)
+
+
+def test_no_people_have_no_covariances():
+    for kind in ('numpy', 'torch'):
+        x, y = (as_kind(np.zeros((0, 5, n)), kind) for n in (192, 256))
+        found = DarkSimCC(**RTMPOSE).read(x, y, True)
+        assert [tuple(part.shape) for part in found] == [
+            (0, 5, 2), (0, 5), (0, 5, 2, 2)]
+
+
+def test_kept_vectors_of_another_loss_are_refused():
+    from mmpose.models.losses import KeypointMSELoss
+    x, y = np.ones((1, 5, 192)), np.ones((1, 5, 256))
+    kept = KeptVectors((x, y), (x, y), [0, 1, 2, 3, 4], [], RTMPOSE,
+                       np.ones(5), loss=KeypointMSELoss())
+    assert len(kept.decode((x, y))) == 2
+    with pytest.raises(ValueError, match='got a KeypointMSELoss'):
+        kept.decode((x, y), return_covariance=True)
+
+
+@pytest.mark.parametrize('kind', ['KLDiscretLoss', KLDiscretLoss])
+def test_beta_of_a_config_reaches_the_codec(kind):
+    """Of a text or a pure Python config, unless it is said."""
+    cfg = Config(dict(model=dict(head=dict(
+        type='RTMCCHead', loss=dict(type=kind, beta=1., label_softmax=True),
+        decoder=dict(RTMPOSE, type='SimCCLabel')))))
+    assert darkify(cfg).model.head.decoder.beta == 1
+    assert darkify(cfg, beta=5.).model.head.decoder.beta == 5
+    cfg.model.head.loss.beta = 10.
+    assert 'beta' not in darkify(cfg).model.head.decoder
 
 
 def test_beta_of_the_loss_reaches_the_codec():

@@ -39,9 +39,9 @@ def main():
     from mmpose_dark import evaluation
     try:
         kept, metric = kept_heatmaps(args)
+        found = evaluation.Reliability.of(kept, kept.merged(args.merge))
     except (AssertionError, OSError, TypeError, ValueError) as error:
         parser.error(str(error))
-    found = evaluation.Reliability.of(kept, kept.merged(args.merge))
     names = joint_names(metric, found)
     print(evaluation.reliability_table({'all joints': found}), '',
           evaluation.reliability_table(found.by_score()), '',

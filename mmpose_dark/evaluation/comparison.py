@@ -66,9 +66,12 @@ def add_intervals(rows: List[Dict[str, Any]],
                   seed: int = 0) -> None:
     """Give every row the mean OKS less that of ``base``, and its interval.
 
-    95 %, by a paired bootstrap over people, in points.
+    95 %, by a paired bootstrap over people, in points. ``base`` itself has
+    none.
     """
     for row in rows:
+        if row is base:
+            continue
         gain = row['oks'] - base['oks']
         gain = 100 * gain[np.isfinite(gain)]
         row['gain'] = float(gain.mean())
@@ -86,13 +89,15 @@ def comparison_table(rows: Sequence[Dict[str, Any]]) -> str:
         'AUC') if k in rows[0]['metrics']] or list(rows[0]['metrics'])
     body = []
     for row in rows:
-        low, high = row['interval']
+        gain = ''
+        if 'gain' in row:
+            low, high = row['interval']
+            gain = f'{row["gain"]:+.3f} [{low:+.3f}, {high:+.3f}]'
         body.append([
             row['merge'], row['decoder'],
             *(f'{100 * row["metrics"][k]:.2f}' for k in keys),
             f'{row["median_px"]:.3f}',
-            f'{row["mean_x"]:+.3f}, {row["mean_y"]:+.3f}',
-            f'{row["gain"]:+.3f} [{low:+.3f}, {high:+.3f}]'])
+            f'{row["mean_x"]:+.3f}, {row["mean_y"]:+.3f}', gain])
     return markdown_table(
         ['flip test', 'decoder', *keys, 'median px', 'mean x, y px',
          'OKS gain x 100'], body, text_columns=2)

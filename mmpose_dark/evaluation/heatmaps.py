@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
@@ -182,6 +183,7 @@ class KeptHeatmaps:
             heatmaps_flip=packed(self.flipped),
             codec=json.dumps(self.codec), flip_indices=self.flip_indices,
             sigmas=self.sigmas,
+            shift_heatmap=json.dumps(self.shift_heatmap),
             input_center=[s['input_center'] for s in self.samples],
             input_scale=[s['input_scale'] for s in self.samples],
             ann_id=[s['raw_ann_info']['id'] for s in self.samples])
@@ -238,7 +240,7 @@ def predict(runner: Any,
         tuple(map(np.concatenate, zip(*batches))) for batches in passes)
     if of_vectors:
         from .vectors import KeptVectors  # which builds on this module
-        kind = KeptVectors
+        kind = partial(KeptVectors, loss=model.head.loss_module)
     else:
         (straight, ), (flipped, ) = straight, flipped
     test_cfg = model.test_cfg or {}
@@ -247,7 +249,9 @@ def predict(runner: Any,
              'stock')
     return kind(straight, flipped, list(meta['flip_indices']), samples, codec,
                 np.array(meta['sigmas']),
-                bool(test_cfg.get('shift_heatmap', False)),
+                # Where it does not matter, it need not be said.
+                test_cfg.get('shift_heatmap',
+                             False if merge == 'stock' else None),
                 (model.head.decoder, merge))
 
 

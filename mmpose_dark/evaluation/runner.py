@@ -2,12 +2,17 @@
 import contextlib
 import copy
 import io
+import itertools
 import re
+from collections import OrderedDict
 from pathlib import Path
 from typing import Optional, Union
 
 from mmengine.config import Config
 from mmengine.runner import Runner
+
+#: a name for each Runner of a process: loggers are shared by theirs
+_NUMBERS = itertools.count(1)
 
 
 def only_test(cfg: Config) -> Config:
@@ -17,6 +22,9 @@ def only_test(cfg: Config) -> Config:
                  'val_dataloader', 'val_cfg', 'val_evaluator',
                  'param_scheduler'):
         cfg[name] = None
+    # Of training, too: EMAHook cannot load weights outside of its loop, and a
+    # checkpoint's state_dict holds the averaged ones already.
+    cfg.custom_hooks = []
     return cfg
 
 
@@ -41,6 +49,8 @@ def build_test_runner(cfg: Config,
     cfg.load_from = None
     cfg.resume = False
     cfg.log_level = 'WARNING'
+    name = cfg.get('experiment_name') or 'test'
+    cfg.experiment_name = f'{name}-{next(_NUMBERS)}'
     # A visualizer is shared by its name in a process: under the config's name
     # it might be that of an earlier Runner, and write to that one's folder.
     cfg.visualizer = dict(type='mmpose.PoseLocalVisualizer')
@@ -54,12 +64,20 @@ def build_test_runner(cfg: Config,
 def _load(runner: Runner, checkpoint: str) -> None:
     """Load weights; mmengine would only print that some are missing."""
     found = runner.load_checkpoint(checkpoint)
-    state = {re.sub(r'^module\.', '', key): value.shape for key, value in
-             found.get('state_dict', found).items()}
-    lost = [key for key, value in runner.model.state_dict().items()
-            if state.get(key) != value.shape]
+    state = found.get('state_dict', found)
+    # As mmengine does. The model may rename keys, by a version in these.
+    renamed = OrderedDict((re.sub(r'^module\.', '', key), value)
+                          for key, value in state.items())
+    renamed._metadata = getattr(  # type: ignore[attr-defined]
+        state, '_metadata', OrderedDict())
+    try:
+        lost = [key for key in runner.model.load_state_dict(
+            renamed, strict=False).missing_keys
+                if not key.endswith('num_batches_tracked')]
+    except RuntimeError as error:  # sizes that differ
+        lost = [' '.join(str(error).split())]
     if lost:
         raise ValueError(
             f'{checkpoint} is no checkpoint of this config: {len(lost)} '
-            f'weights of the model are not in it or of another shape, '
-            f'{", ".join(lost[:3])} among them')
+            'weights of the model are not in it or of another shape, '
+            f'{", ".join(lost[:3])[:300]} among them')

@@ -21,10 +21,10 @@ def load(path: Union[str, Path],
         path (str | Path): An ``.npz`` with ``heatmaps`` and ``heatmaps_flip``
             in shape (N, K, H, W), floats or int16 of value * 4096,
             ``input_center`` and ``input_scale`` (N, 2) as in MMPose's
-            metainfo, ``ann_id`` (N, ). ``save`` adds ``codec`` (JSON),
-            ``flip_indices`` and ``sigmas`` (K, ); without them it is taken
-            for a model of COCO's keypoints and stride 4, aligned as the stock
-            codec.
+            metainfo, ``ann_id`` (N, ). ``save`` adds ``codec`` and
+            ``shift_heatmap`` (JSON), ``flip_indices`` and ``sigmas`` (K, );
+            without them it is taken for a model of COCO's keypoints and
+            stride 4, aligned as the stock codec.
         ann_file (str | Path): Annotations in the COCO format.
         sigma (float): What the network was trained with, where ``codec`` does
             not say; heatmap px.
@@ -78,5 +78,7 @@ def load(path: Union[str, Path],
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
                 keypoints_visible=labels[..., 2])))
+    moved = (json.loads(str(file['shift_heatmap']))
+             if 'shift_heatmap' in file.files else None)
     return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
-                        samples, codec, np.array(sigmas))
+                        samples, codec, np.array(sigmas), moved)

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkSimCC
+from ..heads.simcc import check_loss
 from .heatmaps import MERGES, KeptHeatmaps
 
 Pair = Tuple[np.ndarray, np.ndarray]
@@ -20,9 +21,12 @@ class KeptVectors(KeptHeatmaps):
         heatmaps: Those over x and y, (N, K, W) and (N, K, H) float32.
         flipped: As predicted for the flipped inputs, not flipped back.
         codec: Arguments of ``DarkSimCC``.
+        loss: What the network was trained by, if it is known: covariances
+            of some are refused.
     """
     heatmaps: Pair
     flipped: Pair
+    loss: Any = None
 
     def decoders(self) -> Dict[str, Dict[str, Any]]:
         """Name -> arguments of ``DarkSimCC``; as of RTMPose first."""
@@ -57,6 +61,8 @@ class KeptVectors(KeptHeatmaps):
         """As of :class:`KeptHeatmaps`."""
         codec = DarkSimCC(**{**self.codec, 'decode_visibility': False,
                              **options})
+        if return_covariance and self.loss is not None:
+            check_loss(self.loss, codec)
         x, y = heatmaps
         return codec.read(x, y, return_covariance)
 

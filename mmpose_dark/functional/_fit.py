@@ -25,7 +25,10 @@ WORTHWHILE = 0.02
 
 
 class View(NamedTuple):
-    """A peak as seen through its window.
+    """A peak as seen through its window, a step short of the result.
+
+    That is at most 1 px off, where noise is as strong as the peak, and a few
+    hundredths elsewhere.
 
     Attributes:
         windows (Array): Cuts of the maps in shape (M, w, w).
@@ -56,7 +59,7 @@ def fit(xp: Backend, windows: Array, y: Array, x: Array, kernel: Kernel,
     Returns:
         tuple: (dx, dy) from the integer peak, in shape (2, m), heatmap
         pixels, whether the Hessian at the peak was negative definite, and the
-        view at the first step, which is next to where it ends.
+        view after the first step.
     """
     sigma = kernel.sigma
     tables = fit_tables(xp, windows, kernel.window, sigma, *shape)

@@ -189,6 +189,8 @@ def _variance(vectors: Array, positions: Array, present: Array,
     """Of the joint along one axis, see the top of this module; (...)."""
     xp, vectors = checked(vectors)
     size = vectors.shape[-1]
+    if 0 in tuple(vectors.shape):
+        return 0. * positions
     with xp.guard(vectors):
         rows = probabilities(vectors) if log else _softmax(
             xp, beta * vectors)

@@ -2,8 +2,6 @@
 import numpy as np
 from mmengine.structures import InstanceData
 
-from .. import functional as F  # noqa: N812
-
 
 def instances(keypoints, scores, covariances, visibilities=None):
     """Predictions of B samples, as ``BaseHead.decode`` returns them.
@@ -28,6 +26,8 @@ def covariances_to_image(preds, samples):
     Estimators do so with keypoints and know nothing of covariances.
     """
     for pred, sample in zip(preds, samples):
-        pred.keypoint_covariances = F.scale_covariances(
-            pred.keypoint_covariances, sample.metainfo['input_scale'] /
-            np.array(sample.metainfo['input_size']))
+        factor = sample.metainfo['input_scale'] / np.array(
+            sample.metainfo['input_size'])
+        pred.keypoint_covariances = (
+            pred.keypoint_covariances * np.outer(factor, factor)
+        ).astype(pred.keypoint_covariances.dtype)

@@ -23,7 +23,7 @@ def check_loss(loss, codec):
     name = type(loss).__name__
     softmax = getattr(loss, 'label_softmax', None)
     if name != 'KLDiscretLoss' or softmax == codec.normalize or (
-            softmax and getattr(loss, 'label_beta', 10.) != LABEL_BETA):
+            softmax and getattr(loss, 'label_beta', loss.beta) != LABEL_BETA):
         raise ValueError(
             'output_covariance needs a KLDiscretLoss with label_softmax and '
             f'label_beta={LABEL_BETA:g}, or with neither for labels that sum '
