@@ -55,6 +55,7 @@ def run_tool(name, *args):
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, 'argv', [name, *map(str, args)])
+        patch.syspath_prepend(str((TOOLS / name).parent))  # as Python does
         try:
             runpy.run_path(str(TOOLS / name), run_name='__main__')
         except SystemExit as end:

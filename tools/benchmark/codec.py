@@ -5,8 +5,8 @@ and measured in one process on the same seeded maps.
 
 - Accuracy and contenders: see mmpose_dark.evaluation.peaks.
 - Speed: contenders take turns, round by round, so that whatever else the
-  machine does hits all alike; median and quartiles over the rounds.
-  With the package heatmaps-to-keypoints installed, its compiled decoder too.
+  machine does hits all alike; median and quartiles over the rounds. The
+  compiled decoder of heatmaps-to-keypoints too, where that is installed.
 - Memory: the most that decoding allocates on top of the heatmaps, results
   included. What OpenCV allocates inside MMPose's decoders is not seen.
 
@@ -26,7 +26,6 @@ from mmpose_dark._tools import track
 
 #: contenders of the speed tables; 'one pass' is np.argmax or torch.max
 FAST, STOCK, PASS = ('DARK', 'DARK raw peak'), 'MMPose DARK', 'one pass'
-PEER = 'heatmaps-to-keypoints'
 SMALL_NOISE = .02
 SEED = 20231123
 
@@ -57,7 +56,7 @@ def compiled_peer(maps, sigma):
         return {}
     # A box of the map's own size, in units of 200 px: it returns map px.
     size = torch.tensor(maps.shape[:1:-1]).repeat(len(maps), 1)
-    return {PEER: partial(
+    return {'heatmaps-to-keypoints': partial(
         keypoints_from_heatmaps, maps, size / 2, size / 200,
         post_process='unbiased', kernel=official_kernel(sigma))}
 
