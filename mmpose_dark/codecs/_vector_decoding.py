@@ -33,6 +33,30 @@ class VectorDecoding(Decoding):
                 "covariances need a codec with smoothing_type='gaussian', got "
                 f'{self.smoothing_type!r}')
 
+    def check_loss(self, loss: Any) -> None:
+        """Raise where covariances are not derived for networks of a loss.
+
+        Args:
+            loss (nn.Module): What the network was trained by
+
+        Raises:
+            ValueError: They are not, or for another ``beta`` of the codec.
+        """
+        name, softmax = type(loss).__name__, getattr(
+            loss, 'label_softmax', None)
+        if name != 'KLDiscretLoss' or softmax == self.normalize or (
+                softmax and getattr(loss, 'label_beta', loss.beta)
+                != F.LABEL_BETA):
+            raise ValueError(
+                'covariances need a KLDiscretLoss with label_softmax and '
+                f'label_beta={F.LABEL_BETA:g}, or with neither for labels '
+                f'that sum to 1 (normalize=True of the codec), got a {name} '
+                f'with label_softmax={softmax} and normalize={self.normalize}')
+        if loss.beta != (1. if self.normalize else self.beta):
+            raise ValueError(
+                f'the loss has beta={loss.beta:g}, covariances need the same '
+                f"of the codec: beta={loss.beta:g} in the DarkSimCC's entry")
+
     def read(self, simcc_x: Any, simcc_y: Any,
              return_covariance: bool = False) -> Tuple[Any, ...]:
         """Read keypoints off vectors, where these are.

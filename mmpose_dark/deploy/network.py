@@ -8,7 +8,6 @@ from torch import nn
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap, DarkSimCC
 from ..heads import DarkHeadMixin, DarkSimCCMixin
-from ..heads.simcc import check_loss
 from ..model import apply_dark
 from .decoder import DarkDecoder
 
@@ -48,7 +47,7 @@ class PoseNetwork(nn.Module):
         self.decoder = DarkDecoder.from_codec(
             self.model.head.decoder, return_covariance)
         if return_covariance and self._of_vectors:
-            check_loss(self.model.head.loss_module, self.decoder.codec)
+            self.decoder.codec.check_loss(self.model.head.loss_module)
         self.flip_test = flip_test
         self.flip_indices = attribute(self.model, 'dataset_meta')[
             'flip_indices'] if flip_test else None

@@ -7,7 +7,6 @@ import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkSimCC
-from ..heads.simcc import check_loss
 from .heatmaps import MERGES, KeptHeatmaps
 
 Pair = Tuple[np.ndarray, np.ndarray]
@@ -62,7 +61,7 @@ class KeptVectors(KeptHeatmaps):
         codec = DarkSimCC(**{**self.codec, 'decode_visibility': False,
                              **options})
         if return_covariance and self.loss is not None:
-            check_loss(self.loss, codec)
+            codec.check_loss(self.loss)
         x, y = heatmaps
         return codec.read(x, y, return_covariance)
 

@@ -16,6 +16,7 @@ from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
 from .oks import expected_oks
 from .simcc import (
+    LABEL_BETA,
     decode_simcc,
     decode_visibility,
     encode_bins,
@@ -25,10 +26,10 @@ from .simcc import (
 from .vectors import decode_vectors, encode_vectors, flip_vectors
 
 __all__ = [
-    'METHODS', 'PEAKS', 'decode_heatmaps', 'decode_simcc', 'decode_vectors',
-    'decode_visibility', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
-    'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
-    'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
-    'mahalanobis', 'modulate_heatmaps', 'pck_accuracy', 'scale_covariances',
-    'scale_keypoints', 'vector_accuracy'
+    'LABEL_BETA', 'METHODS', 'PEAKS', 'decode_heatmaps', 'decode_simcc',
+    'decode_vectors', 'decode_visibility', 'ellipse_limit', 'encode_bins',
+    'encode_heatmaps', 'encode_simcc', 'encode_vectors', 'expected_oks',
+    'flip_heatmaps', 'flip_simcc', 'flip_vectors', 'keypoint_weights',
+    'log_likelihood', 'mahalanobis', 'modulate_heatmaps', 'pck_accuracy',
+    'scale_covariances', 'scale_keypoints', 'vector_accuracy'
 ]

@@ -10,30 +10,7 @@ from .. import functional as F  # noqa: N812
 from ..codecs import DarkSimCC
 from ..codecs._decoding import where_they_are
 from ..functional._checks import check_choice
-from ..functional.simcc import LABEL_BETA
 from ._covariance import covariances_to_image, instances
-
-
-def check_loss(loss, codec):
-    """Whether covariances are derived for networks of that loss.
-
-    Raises:
-        ValueError: They are not, or for another ``beta`` of the codec.
-    """
-    name = type(loss).__name__
-    softmax = getattr(loss, 'label_softmax', None)
-    if name != 'KLDiscretLoss' or softmax == codec.normalize or (
-            softmax and getattr(loss, 'label_beta', loss.beta) != LABEL_BETA):
-        raise ValueError(
-            'output_covariance needs a KLDiscretLoss with label_softmax and '
-            f'label_beta={LABEL_BETA:g}, or with neither for labels that sum '
-            f'to 1 (normalize=True of the codec), got a {name} with '
-            f'label_softmax={softmax} and normalize={codec.normalize}')
-    beta = 1. if codec.normalize else codec.beta
-    if loss.beta != beta:
-        raise ValueError(
-            f'the loss has beta={loss.beta:g}, output_covariance needs the '
-            f"same of the codec: beta={loss.beta:g} in the DarkSimCC's entry")
 
 
 class DarkSimCCMixin:
@@ -89,7 +66,7 @@ class DarkSimCCMixin:
                 f'merge and read vectors, got {self.decoder!r}')
         if output_covariance:
             self.decoder.check_covariance()
-            check_loss(self.loss_module, self.decoder)
+            self.decoder.check_loss(self.loss_module)
         mine, its = ((tuple(part.input_size), part.simcc_split_ratio)
                      for part in (self, self.decoder))
         if mine != its:
@@ -174,7 +151,7 @@ class DarkSimCCMixin:
         """
         if not self.output_covariance:
             return super().decode(batch_outputs)
-        check_loss(self.loss_module, self.decoder)
+        self.decoder.check_loss(self.loss_module)
         keypoints, scores, covariances = self.decoder.batch_decode(
             *batch_outputs, return_covariance=True)
         if self.decoder.decode_visibility:
