@@ -4,7 +4,7 @@ import pytest
 import torch
 from mmpose_dark import DarkSimCC, apply_dark, darkify
 from mmpose_dark import functional as F  # noqa: N812
-from conftest import as_kind, to_numpy
+from conftest import as_kind, needs_mmpose_1_3, to_numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -162,11 +162,13 @@ def test_visibilities_stay_beside_covariances():
 
 
 @pytest.mark.parametrize('loss, words', [
-    (dict(type='KLDiscretLoss', beta=1., label_softmax=True),
-     'beta=1 in the DarkSimCC'),
+    # Before 1.3 labels were multiplied by beta as well.
+    pytest.param(dict(type='KLDiscretLoss', beta=1., label_softmax=True),
+                 'beta=1 in the DarkSimCC', marks=needs_mmpose_1_3),
+    pytest.param(dict(type='KLDiscretLoss', beta=10., label_softmax=True,
+                      label_beta=5.), 'label_beta=10',
+                 marks=needs_mmpose_1_3),
     (dict(type='KLDiscretLoss', beta=10.), 'with label_softmax'),
-    (dict(type='KLDiscretLoss', beta=10., label_softmax=True, label_beta=5.),
-     'label_beta=10'),
     (dict(type='KeypointMSELoss'), 'got a KeypointMSELoss')], ids=str)
 def test_a_loss_that_they_are_not_derived_for_is_refused(loss, words):
     with pytest.raises(ValueError, match=words):
@@ -216,6 +218,7 @@ def test_beta_of_a_config_reaches_the_codec(kind):
     assert 'beta' not in darkify(cfg).model.head.decoder
 
 
+@needs_mmpose_1_3
 def test_beta_of_the_loss_reaches_the_codec():
     """RTMW's loss has another."""
     name = ('mmpose::wholebody_2d_keypoint/rtmpose/cocktail14/'
