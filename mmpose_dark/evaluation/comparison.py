@@ -66,12 +66,11 @@ def add_intervals(rows: List[Dict[str, Any]],
                   seed: int = 0) -> None:
     """Give every row the mean OKS less that of ``base``, and its interval.
 
-    95 %, by a paired bootstrap over people, in points. ``base`` itself has
-    none.
+    95 %, by a paired bootstrap over people, in points. Of ``base`` both are 0
+    and the table leaves them out.
     """
     for row in rows:
-        if row is base:
-            continue
+        row['is_base'] = row is base
         gain = row['oks'] - base['oks']
         gain = 100 * gain[np.isfinite(gain)]
         row['gain'] = float(gain.mean())
@@ -89,10 +88,9 @@ def comparison_table(rows: Sequence[Dict[str, Any]]) -> str:
         'AUC') if k in rows[0]['metrics']] or list(rows[0]['metrics'])
     body = []
     for row in rows:
-        gain = ''
-        if 'gain' in row:
-            low, high = row['interval']
-            gain = f'{row["gain"]:+.3f} [{low:+.3f}, {high:+.3f}]'
+        low, high = row['interval']
+        gain = '' if row['is_base'] else (
+            f'{row["gain"]:+.3f} [{low:+.3f}, {high:+.3f}]')
         body.append([
             row['merge'], row['decoder'],
             *(f'{100 * row["metrics"][k]:.2f}' for k in keys),
