@@ -172,6 +172,7 @@ class _How(NamedTuple):
     modulation: bool
     peak: str
     kernel: Kernel
+    of_sigma: bool  # the kernel
     target_peak: float
 
 
@@ -196,6 +197,7 @@ def _how(sigma, method, modulation, peak, blur_kernel_size,
                          f'modulation, got method={method!r}, '
                          f'modulation={modulation!r}')
     return _How(sigma, method, modulation, peak, kernel,
+                kernel == Kernel.of(sigma),
                 check_positive(target_peak, 'target_peak'))
 
 
@@ -213,8 +215,7 @@ def _peak_and_step(xp: Backend, maps: Array, how: _How) -> Tuple[Any, ...]:
         search = bounded_modulated_peak if xp.dynamic else modulated_peak
         y, x, top, around = search(xp, how.kernel, maps)
         step, good, view = fit(xp, around, y, x, how.kernel, shape)
-        of_sigma = how.kernel == Kernel.of(how.sigma)
-        return y, x, top, step, good, view if of_sigma else None
+        return y, x, top, step, good, view if how.of_sigma else None
     y, x, top = raw_peak(xp, maps)
     good = top == top
     if how.method == 'dark':
@@ -241,8 +242,8 @@ def scale_keypoints(keypoints: Array, factor: Sequence[float],
     """
     xp = backend_of(keypoints)
     keypoints = xp.as_float(keypoints, 'keypoints')
-    return (keypoints + _constants(xp, keypoints, *centre)) * _constants(
-        xp, keypoints, *factor)
+    by = _constants(xp, keypoints, *centre, *factor)
+    return (keypoints + by[:2]) * by[2:]
 
 
 def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
