@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Optional, Union
 
 from mmengine.config import Config
-from mmengine.runner import Runner
+from mmengine.runner import CheckpointLoader, Runner
 
 #: a name for each Runner of a process: loggers are shared by theirs
 _NUMBERS = itertools.count(1)
@@ -22,8 +22,7 @@ def only_test(cfg: Config) -> Config:
                  'val_dataloader', 'val_cfg', 'val_evaluator',
                  'param_scheduler'):
         cfg[name] = None
-    # Of training, too: EMAHook cannot load weights outside of its loop, and a
-    # checkpoint's state_dict holds the averaged ones already.
+    # Of training, too. Averaged weights are in a checkpoint's state_dict.
     cfg.custom_hooks = []
     return cfg
 
@@ -63,9 +62,9 @@ def build_test_runner(cfg: Config,
 
 def _load(runner: Runner, checkpoint: str) -> None:
     """Load weights; mmengine would only print that some are missing."""
-    found = runner.load_checkpoint(checkpoint)
+    found = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
     state = found.get('state_dict', found)
-    # As mmengine does. The model may rename keys, by a version in these.
+    # The model may rename keys, by a version in these.
     renamed = OrderedDict((re.sub(r'^module\.', '', key), value)
                           for key, value in state.items())
     renamed._metadata = getattr(  # type: ignore[attr-defined]

@@ -3,31 +3,54 @@ import numpy as np
 from mmengine.structures import InstanceData
 
 
-def instances(keypoints, scores, covariances, visibilities=None):
-    """Predictions of B samples, as ``BaseHead.decode`` returns them.
+class CovarianceMixin:
+    """The half of a head that tells covariances, of any DARK codec."""
 
-    Args:
-        keypoints, scores, covariances (list[np.ndarray]): As of
-            ``batch_decode``.
-        visibilities (list[np.ndarray], optional): Of SimCC.
-    """
-    preds = [InstanceData(keypoints=points, keypoint_scores=score,
-                          keypoint_covariances=covariance)
-             for points, score, covariance in
-             zip(keypoints, scores, covariances)]
-    for pred, visible in zip(preds, visibilities or ()):
-        pred.keypoints_visible = visible
-    return preds
+    output_covariance = False
 
+    def _check_covariance(self):
+        """Raise ``ValueError`` where positions have no covariance."""
+        self.decoder.check_covariance()
 
-def covariances_to_image(preds, samples):
-    """Covariances of predictions from squared px of the input to the image's.
+    def decode(self, batch_outputs):
+        """Decode keypoints from heatmaps or vectors.
 
-    Estimators do so with keypoints and know nothing of covariances.
-    """
-    for pred, sample in zip(preds, samples):
-        factor = sample.metainfo['input_scale'] / np.array(
-            sample.metainfo['input_size'])
-        pred.keypoint_covariances = (
-            pred.keypoint_covariances * np.outer(factor, factor)
-        ).astype(pred.keypoint_covariances.dtype)
+        Args:
+            batch_outputs (Tensor | tuple[Tensor]): Heatmaps in shape
+                (B, K, H, W), or vectors in shape (B, K, W) and (B, K, H).
+
+        Returns:
+            list[InstanceData]: B predictions in input pixels; covariances in
+            squared input pixels.
+        """
+        if not self.output_covariance:
+            return super().decode(batch_outputs)
+        self._check_covariance()
+        if not isinstance(batch_outputs, tuple):
+            batch_outputs = (batch_outputs, )
+        keypoints, scores, covariances = self.decoder.batch_decode(
+            *batch_outputs, return_covariance=True)
+        visibilities = None
+        if isinstance(scores, tuple):
+            scores, visibilities = scores
+        preds = [InstanceData(keypoints=points, keypoint_scores=score,
+                              keypoint_covariances=covariance)
+                 for points, score, covariance in
+                 zip(keypoints, scores, covariances)]
+        for pred, visible in zip(preds, visibilities or ()):
+            pred.keypoints_visible = visible
+        return preds
+
+    def _to_image(self, preds, samples):
+        """Covariances from squared px of the input to those of the image.
+
+        Estimators do so with keypoints and know nothing of covariances.
+        """
+        if not self.output_covariance:
+            return
+        for pred, sample in zip(preds, samples):
+            factor = sample.metainfo['input_scale'] / np.array(
+                sample.metainfo['input_size'])
+            pred.keypoint_covariances = (
+                pred.keypoint_covariances * np.outer(factor, factor)
+            ).astype(pred.keypoint_covariances.dtype)

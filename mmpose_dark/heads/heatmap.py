@@ -14,10 +14,10 @@ from ..alignment import warn_unless_aligned
 from ..codecs import DarkHeatmap
 from ..codecs._decoding import where_they_are
 from ..functional._checks import check_choice
-from ._covariance import covariances_to_image, instances
+from ._covariance import CovarianceMixin
 
 
-class DarkHeadMixin:
+class DarkHeadMixin(CovarianceMixin):
     """What the heads of this package do otherwise than MMPose's.
 
     To be put before a head whose ``forward`` returns heatmaps, or a list of
@@ -59,7 +59,6 @@ class DarkHeadMixin:
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
     flip_shift = 'exact'
-    output_covariance = False
     _alignment_checked = False
 
     def __init__(self,
@@ -76,7 +75,7 @@ class DarkHeadMixin:
                 f'{type(self).__name__} needs a DarkHeatmap as decoder, to '
                 f'draw targets and read heatmaps, got {self.decoder!r}')
         if output_covariance:
-            self.decoder.check_covariance()
+            self._check_covariance()
 
     def loss(self, feats, batch_data_samples, train_cfg={}):  # noqa: B006
         """Calculate losses from a batch of inputs and data samples.
@@ -137,23 +136,10 @@ class DarkHeadMixin:
         else:
             heatmaps = self._stages(feats)[-1]
         preds = self.decode(heatmaps)
-        if self.output_covariance:
-            covariances_to_image(preds, batch_data_samples)
+        self._to_image(preds, batch_data_samples)
         if test_cfg.get('output_heatmaps', False):
             return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
         return preds
-
-    def decode(self, batch_outputs):
-        """Decode keypoints from heatmaps in shape (B, K, H, W).
-
-        Returns:
-            list[InstanceData]: B predictions in input pixels; covariances in
-            squared input pixels.
-        """
-        if not self.output_covariance:
-            return super().decode(batch_outputs)
-        return instances(*self.decoder.batch_decode(
-            batch_outputs, return_covariance=True))
 
     def _stages(self, feats):
         outputs = self.forward(feats)

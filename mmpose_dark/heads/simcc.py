@@ -10,10 +10,10 @@ from .. import functional as F  # noqa: N812
 from ..codecs import DarkSimCC
 from ..codecs._decoding import where_they_are
 from ..functional._checks import check_choice
-from ._covariance import covariances_to_image, instances
+from ._covariance import CovarianceMixin
 
 
-class DarkSimCCMixin:
+class DarkSimCCMixin(CovarianceMixin):
     """What the SimCC heads of this package do otherwise than MMPose's.
 
     To be put before a head whose ``forward`` returns vectors over x and y.
@@ -47,7 +47,6 @@ class DarkSimCCMixin:
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
     flip_shift = 'exact'
-    output_covariance = False
     #: whether ``output_heatmaps`` divides by the peak of a normalised label
     SCALE_BY_SIGMA = False
 
@@ -65,8 +64,7 @@ class DarkSimCCMixin:
                 f'{type(self).__name__} needs a DarkSimCC as decoder, to '
                 f'merge and read vectors, got {self.decoder!r}')
         if output_covariance:
-            self.decoder.check_covariance()
-            self.decoder.check_loss(self.loss_module)
+            self._check_covariance()
         mine, its = ((tuple(part.input_size), part.simcc_split_ratio)
                      for part in (self, self.decoder))
         if mine != its:
@@ -130,8 +128,7 @@ class DarkSimCCMixin:
         else:
             vectors = self.forward(feats)
         preds = self.decode(vectors)
-        if self.output_covariance:
-            covariances_to_image(preds, batch_data_samples)
+        self._to_image(preds, batch_data_samples)
         if not test_cfg.get('output_heatmaps', False):
             return preds
         sigma = self.decoder.sigma if self.SCALE_BY_SIGMA else (None, None)
@@ -142,21 +139,9 @@ class DarkSimCCMixin:
         heatmaps = y[..., :, None] * x[..., None, :]
         return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
 
-    def decode(self, batch_outputs):
-        """Decode keypoints from vectors in shape (B, K, W) and (B, K, H).
-
-        Returns:
-            list[InstanceData]: B predictions in input pixels; covariances in
-            squared input pixels.
-        """
-        if not self.output_covariance:
-            return super().decode(batch_outputs)
+    def _check_covariance(self):
+        super()._check_covariance()
         self.decoder.check_loss(self.loss_module)
-        keypoints, scores, covariances = self.decoder.batch_decode(
-            *batch_outputs, return_covariance=True)
-        if self.decoder.decode_visibility:
-            return instances(keypoints, scores[0], covariances, scores[1])
-        return instances(keypoints, scores, covariances)
 
 
 @MODELS.register_module()
