@@ -68,8 +68,9 @@ class VectorDecoding(Decoding):
             simcc_x (Tensor | np.ndarray): Vectors over x in shape (B, K, W)
             simcc_y (Tensor | np.ndarray): Vectors over y in shape (B, K, H)
             return_covariance (bool): Also return the covariance of every
-                position, see :mod:`mmpose_dark.functional.simcc`. Defaults
-                to ``False``
+                position, see
+                :mod:`mmpose_dark.functional.vector_covariance`. Defaults to
+                ``False``
 
         Returns:
             tuple:

@@ -16,13 +16,13 @@ from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
 from .oks import expected_oks
 from .simcc import (
-    LABEL_BETA,
     decode_simcc,
     decode_visibility,
     encode_bins,
     encode_simcc,
     flip_simcc,
 )
+from .vector_covariance import LABEL_BETA
 from .vectors import decode_vectors, encode_vectors, flip_vectors
 
 __all__ = [

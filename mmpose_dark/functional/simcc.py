@@ -1,48 +1,10 @@
-r"""SimCC: a keypoint from its two vectors, which may be logits.
-
-**Covariances.** A network trained by the Kullback-Leibler divergence from
-labels that are distributions :math:`q_\mu` over bins :math:`i` predicts their
-mean, :math:`p = E[q_\mu]`: the distribution of the joint :math:`\mu`, given
-the picture, blurred by the label, as a heatmap is by its Gaussian (see
-:mod:`.covariance`). Unlike a heatmap it sums to one whatever its spread, so
-the spread is read from it directly, along each axis, about the position
-:math:`m`:
-
-.. math:: \sum_i (p_i - q_{m,i}) (i - m)^2,
-
-- of RTMPose with :math:`p = \mathrm{softmax}(\beta x)`, :math:`x` the logits,
-  and :math:`q` the softmax of a label of peak 1 times 10
-- of SimCC (labels that sum to 1) with :math:`p = \mathrm{softmax}(x)` and the
-  label itself.
-
-The far ends of a vector, where labels have next to nothing, weigh most in this
-sum and may be less than that. So it is not taken below the width of the mode,
-which DARK reads: modulated by a Gaussian of the label's :math:`\sigma`, the
-logarithm of :math:`p` has the second derivative :math:`-1 / (\sigma^2 +
-\mathrm{var}\,q + P)` at :math:`m`, :math:`P` the variance of the joint.
-
-At least the variance of a position uniform on a bin, and that of one uniform
-on the vector where there is no fit. x and y are not told to vary together.
-"""
+"""SimCC: a keypoint from its two vectors, which may be logits."""
 from typing import Any, Optional, Sequence, Tuple
 
-from ._backend import Array, Backend, backend_of
+from ._backend import Array, backend_of
 from ._checks import check_choice, check_positive
-from ._windows import on_map, row_windows
-from .modulate import Kernel
-from .vectors import (
-    checked,
-    decode_vectors,
-    derivatives_of_log,
-    encode_vectors,
-    flip_vectors,
-)
-
-#: What ``KLDiscretLoss`` multiplies labels by before their softmax, its
-#: ``label_beta``, which no stock config changes.
-LABEL_BETA = 10.
-#: Variance of a position uniform on a bin; squared bins.
-BIN = 1 / 12
+from .vector_covariance import probabilities, softmax, vector_variance
+from .vectors import checked, decode_vectors, encode_vectors, flip_vectors
 
 
 def encode_bins(positions: Array, num_bins: int,
@@ -123,7 +85,7 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
             ``False``.
         return_covariance (bool): Also return the covariance of every
             position, ``'dark'`` with modulation only; derived at the top of
-            this module. Defaults to ``False``.
+            :mod:`.vector_covariance`. Defaults to ``False``.
         beta (float): What the loss multiplies logits by before their softmax
             (``beta`` of ``KLDiscretLoss``); only covariances without ``log``
             depend on it. Defaults to 10, as of RTMPose.
@@ -167,8 +129,8 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
         raise ValueError("return_covariance needs method='dark' with "
                          f'modulation, got {switches}')
     beta = check_positive(beta, 'beta')
-    x, y = (_variance(vectors, keypoints[..., axis], scores > 0, width, log,
-                      beta) for axis, (vectors, width) in enumerate(
+    x, y = (vector_variance(vectors, keypoints[..., axis], scores > 0, width,
+                            log, beta) for axis, (vectors, width) in enumerate(
                           zip((simcc_x, simcc_y), sigma)))
     rows = xp.last_axis([x, 0. * x]), xp.last_axis([0. * y, y])
     # Each row of a diagonal matrix is a column of it.
@@ -182,71 +144,6 @@ def _decode(vectors, sigma, log, switches):
         return decode_vectors(vectors, sigma, **switches)
     position, _ = decode_vectors(probabilities(vectors), sigma, **switches)
     return position, xp.amax(vectors)
-
-
-def _variance(vectors: Array, positions: Array, present: Array,
-              sigma: float, log: bool, beta: float) -> Array:
-    """Of the joint along one axis, see the top of this module; (...)."""
-    xp, vectors = checked(vectors)
-    size = vectors.shape[-1]
-    if 0 in tuple(vectors.shape):
-        return 0. * positions
-    with xp.guard(vectors):
-        rows = probabilities(vectors) if log else _softmax(
-            xp, beta * vectors)
-        rows, x = rows.reshape(-1, size), positions.reshape(-1)
-        # The label around the position, and its variance there.
-        label = encode_vectors(x[None], size, sigma)[0]
-        label, narrow = (
-            (label / label.sum(-1)[:, None], sigma**2) if log else
-            (_softmax(xp, LABEL_BETA * label), sigma**2 / LABEL_BETA))
-        off = xp.arange(0, size, rows) - x[:, None]
-        spread = ((rows - label) * off * off).sum(-1)
-        mode = _width_of_mode(xp, rows, x, sigma) - narrow
-        variance = xp.at_least(xp.maximum(spread, mode), BIN)
-        found = present.reshape(-1) & xp.isfinite(variance)
-        known = xp.where(found, 1 / variance, 0.)
-        return (1 / (known + 12 / size**2)).reshape(positions.shape)
-
-
-def _width_of_mode(xp: Backend, rows: Array, x: Array,
-                   sigma: float) -> Array:
-    """Variance (M,) of the mode at positions x; infinite where there is none.
-
-    Squared bins.
-    """
-    size, reach = rows.shape[-1], Kernel.of(sigma).window
-    nearest = xp.clip(xp.to_index(xp.floor(x + .5)), 0, size - 1)
-    u = (xp.arange(-reach, reach + 1, rows) -
-         (x - xp.to_float(nearest, rows))[:, None]) / sigma
-    _, curvature = derivatives_of_log(
-        xp, u, row_windows(xp, rows, nearest, reach),
-        on_map(xp, rows, reach, size)[nearest])
-    return xp.where(curvature < 0, -sigma**2 / curvature - sigma**2,
-                    float('inf'))
-
-
-def probabilities(vectors: Array) -> Array:
-    """What a network trained on labels that sum to one says of each bin.
-
-    Args:
-        vectors (np.ndarray | Tensor): Logits in shape (..., W), or labels.
-
-    Returns:
-        np.ndarray | Tensor: Their softmax. Labels, which are not negative and
-        sum to at most one, stay as they are.
-    """
-    xp, vectors = checked(vectors)
-    with xp.guard(vectors):
-        low = -xp.amax(-vectors)
-        label = (low >= 0) & (vectors.sum(-1) <= 1.01)
-        return xp.where(label[..., None], vectors, _softmax(xp, vectors))
-
-
-def _softmax(xp: Backend, vectors: Array) -> Array:
-    with xp.guard(vectors):
-        weights = xp.exp(vectors - xp.amax(vectors)[..., None])
-        return weights / weights.sum(-1)[..., None]
 
 
 def decode_visibility(simcc_x: Array, simcc_y: Array,
@@ -292,6 +189,6 @@ def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
 def _softmax_peak(vectors, beta):
     xp, vectors = checked(vectors)
     with xp.guard(vectors):
-        top = xp.amax(vectors)
-        share = 1 / xp.exp(beta * (vectors - top[..., None])).sum(-1)
-        return xp.where(xp.isfinite(share) & xp.isfinite(top), share, 0.)
+        share = xp.amax(softmax(xp, vectors, beta))
+        finite = xp.isfinite(share) & xp.isfinite(xp.amax(vectors))
+        return xp.where(finite, share, 0.)

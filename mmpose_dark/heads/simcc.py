@@ -35,8 +35,8 @@ class DarkSimCCMixin(CovarianceMixin):
             the codec, :attr:`DarkSimCC.flip_shift`; ``'stock'`` without, as
             MMPose does. Defaults to ``'exact'``
         output_covariance (bool): As of :class:`DarkHeatmapHead`; see
-            :mod:`mmpose_dark.functional.simcc` for what covariances are true
-            of. Defaults to ``False``
+            :mod:`mmpose_dark.functional.vector_covariance` for what they are
+            true of. Defaults to ``False``
         decoder (dict): The config of a :class:`DarkSimCC`
 
     Raises:
