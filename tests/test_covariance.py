@@ -272,3 +272,11 @@ def test_what_a_low_and_narrow_peak_leaves_out_lies_elsewhere():
     want = [1 / (1 / spread + 12 / size**2) for size in (WIDTH, HEIGHT)]
     np.testing.assert_allclose(
         np.diag(covariances(maps)[0]), want, rtol=.02)
+
+
+def test_another_modulation_is_no_other_covariance(rng):
+    """It is of sigma, whatever kernel the position was read by."""
+    maps = np.stack([posterior(mean, 2. * np.eye(2), 2.)
+                     for mean in rng.uniform((20, 28), (26, 36), (5, 2))])
+    np.testing.assert_allclose(covariances(maps, blur_kernel_size=17),
+                               covariances(maps), rtol=.02, atol=.02)

@@ -137,6 +137,16 @@ def test_saved_heatmaps_are_loaded_as_they_were(
         np.testing.assert_array_equal(a, b)
 
 
+def test_how_a_config_merges_is_saved(data, perfect, tmp_path):
+    ann = data / 'val/person_keypoints.json'
+    kept = evaluation.load(perfect, ann, SIGMA)
+    for moved in (False, True, None):
+        kept.shift_heatmap = moved
+        kept.save(tmp_path / 'kept.npz')
+        assert evaluation.load(
+            tmp_path / 'kept.npz', ann).shift_heatmap is moved
+
+
 def test_persons_without_an_area_have_that_of_their_box(data, perfect):
     """The figures' areas are MMPose's stand-in, so that nothing changes."""
     kept = evaluation.load(perfect, data / 'val/person_keypoints.json', SIGMA)

@@ -81,6 +81,19 @@ def test_a_second_mode_counts():
     np.testing.assert_allclose(variances(mixed[None], False), want, rtol=.02)
 
 
+def test_a_vector_with_less_at_its_ends_than_a_label_has_the_modes_width():
+    x = logits(60.3, 9., False)
+    x[abs(np.arange(NUM) - 60.3) > 18] = -3.
+    np.testing.assert_allclose(variances(x[None], False), 9., rtol=.2)
+
+
+def test_kept_vectors_know_the_beta_of_the_loss():
+    from mmpose_dark.evaluation.heatmaps import _codec_of
+    head = head_of(loss=dict(type='KLDiscretLoss', beta=1.,
+                             label_softmax=True))
+    assert _codec_of(head)['beta'] == 1
+
+
 @pytest.mark.parametrize('log', [False, True])
 def test_a_joint_that_is_known_is_known_to_a_bin(log):
     x = logits(50.2, 0., log)[None]

@@ -182,6 +182,14 @@ def test_network_and_file_predict_what_the_model_does(
     np.testing.assert_allclose(tops, scores, atol=1e-4)
 
 
+def test_covariances_of_another_loss_are_not_exported(model, monkeypatch):
+    monkeypatch.setattr(model.head.loss_module, 'label_beta', 5.,
+                        raising=False)
+    with pytest.raises(ValueError, match='label_beta=10'):
+        PoseNetwork(model, return_covariance=True)
+    PoseNetwork(model)
+
+
 def test_decoders_are_compared(model, tmp_path):
     cfg = model.cfg
     cfg.env_cfg = dict(dist_cfg=dict(backend='nccl'))
