@@ -116,7 +116,7 @@ def check_codec(cfg: Any) -> bool:
         f'codec is a {names[0]}, but model.head.decoder is a {names[1]}, and '
         'that one is used. In a config with _base_, set model.head.decoder '
         'and the encoders of the pipelines as well, or use '
-        'tools/darkify_config.py', stacklevel=2)
+        'mmpose-dark darkify', stacklevel=2)
     return False
 
 

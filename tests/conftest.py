@@ -62,6 +62,17 @@ def run_tool(name, *args):
             return end.code
 
 
+def run_command(name, *args):
+    """``mmpose-dark NAME``, in this process: returns the exit status."""
+    from mmpose_dark.cli import main
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, 'argv', sys.argv)  # train and test write it
+        try:
+            return main([name, *map(str, args)])
+        except SystemExit as end:
+            return end.code
+
+
 def on_meta():
     """Where models are built without weights; torch 1 builds them whole."""
     import torch

@@ -1,8 +1,5 @@
 """darkify and apply_dark."""
 import copy
-import subprocess
-import sys
-from pathlib import Path
 
 import mmpose.models
 import numpy as np
@@ -14,7 +11,7 @@ from mmpose_dark import (
     apply_dark,
     darkify,
 )
-from conftest import needs_mmengine_0_9
+from conftest import needs_mmengine_0_9, run_command
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.codecs import MegviiHeatmap, UDPHeatmap
@@ -24,7 +21,6 @@ from mmpose.utils import register_all_modules
 
 register_all_modules()
 
-ROOT = Path(__file__).resolve().parents[1]
 COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 SIZES = dict(input_size=(192, 256), heatmap_size=(48, 64))
 MSRA = dict(type='MSRAHeatmap', sigma=2, **SIZES)
@@ -210,14 +206,12 @@ train_pipeline = [dict(type=TopdownAffine, input_size=(192, 256)),
 
 
 @needs_mmengine_0_9
-def test_tool_writes_and_prints(tmp_path):
+def test_command_writes_and_prints(tmp_path, capsys):
     out = tmp_path / 'dark.py'
-    done = subprocess.run(
-        [sys.executable, ROOT / 'tools/darkify_config.py',
-         f'{COCO}td-hm_hrnet-w32_8xb64-210e_coco-256x192.py', out,
-         '--codec', 'peak=raw'], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    assert run_command(
+        'darkify', f'{COCO}td-hm_hrnet-w32_8xb64-210e_coco-256x192.py', out,
+        '--codec', 'peak=raw') == 0
+    lines = capsys.readouterr().out.splitlines()
     assert "-    type='MSRAHeatmap')" in lines
     assert "+    type='mmpose_dark.DarkHeatmap')" in lines
     written = Config.fromfile(out)

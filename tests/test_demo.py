@@ -6,7 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from conftest import TOOLS, needs_detectors, run_tool
+from conftest import TOOLS, needs_detectors, run_command
 from mmpose_dark.synthetic import make_figures
 from mmpose_dark.visualization import files
 
@@ -26,7 +26,7 @@ def data(tmp_path_factory):
 @pytest.fixture
 def run(tmp_path):
     def go(*args):
-        status = run_tool('demo.py', *args, '--device', 'cpu', '--out',
+        status = run_command('demo', *args, '--device', 'cpu', '--out',
                           tmp_path / 'out')
         assert status in (0, 1)
         content = json.loads((tmp_path / 'out/predictions.json').read_text())
@@ -239,7 +239,7 @@ def test_bad_arguments_are_told(data, tmp_path, capsys):
                        ([path, '--config', 'x.py'], '--checkpoint'),
                        ([path, '--det', 'x.py'], '--det-weights'),
                        ([path, '--bboxes', text], 'COCO file')):
-        assert run_tool('demo.py', *args) == 2
+        assert run_command('demo', *args) == 2
         assert said in capsys.readouterr().err.splitlines()[-1]
 
 

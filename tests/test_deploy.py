@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmpose_dark import DarkDecoder, DarkHeatmap, DarkMegviiHeatmap, darkify
-from conftest import TOOLS, needs_export, run_tool
+from conftest import TOOLS, needs_export, run_command, run_tool
 from mmengine.dataset import pseudo_collate
 from mmpose.codecs import MSRAHeatmap
 from mmpose_dark.synthetic import make_figures
@@ -159,8 +159,8 @@ class Case:
         self.model = init_model(cfg, CHECKPOINT, 'cpu')
         self.path = path
         if by_tool:
-            assert run_tool('deployment/export_onnx.py', STOCK, CHECKPOINT,
-                            path, '--flip-test') is None
+            assert run_command('export', STOCK, CHECKPOINT, path,
+                               '--flip-test') == 0
         else:
             export_onnx(PoseNetwork(self.model, flip_test, **kwargs), path)
         dataset = DATASETS.build(dict(
@@ -377,12 +377,12 @@ def test_runtime_finds_what_mmpose_finds(single, data):
 
 @pytest.mark.slow
 def test_check_onnx(flipped, data, capsys):
-    run_tool('deployment/check_onnx.py', STOCK, flipped.path, CHECKPOINT,
-             '--cfg-options',
-             f'test_dataloader.dataset.data_root={data}',
-             'test_dataloader.num_workers=0',
-             'test_dataloader.persistent_workers=False',
-             f'test_evaluator.ann_file={data}/val/person_keypoints.json')
+    assert run_command(
+        'check-export', STOCK, flipped.path, CHECKPOINT, '--cfg-options',
+        f'test_dataloader.dataset.data_root={data}',
+        'test_dataloader.num_workers=0',
+        'test_dataloader.persistent_workers=False',
+        f'test_evaluator.ann_file={data}/val/person_keypoints.json') == 0
     said = capsys.readouterr().out
     rows = (line.strip('| ').split('|') for line in said.splitlines())
     (_, *aps), = (row for row in rows

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import TOOLS, run_tool
+from conftest import TOOLS, run_command
 
 pytest.importorskip('mmpose')
 from mmpose_dark import evaluation  # noqa: E402
@@ -184,7 +184,7 @@ def test_compare_decoders_agrees_with_the_test_loop(
     saved = tmp_path / 'maps.npz'
 
     def compare(*args):
-        assert run_tool('compare_decoders.py', *args) is None
+        assert run_command('compare', *args) == 0
         return capsys.readouterr().out
 
     def ap(table, name='DARK  '):
@@ -304,7 +304,7 @@ def test_a_checkpoint_that_mmpose_loads_is_taken(tmp_path, kind):
 
 
 def test_what_is_odd_about_a_config_is_said(capsys):
-    from mmpose_dark._tools import say_what_is_odd
+    from mmpose_dark.cli.configs import say_what_is_odd
     from mmpose_dark.config import load_config
     cfg = load_config(
         FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
@@ -320,7 +320,7 @@ def test_what_is_odd_about_a_config_is_said(capsys):
 
 def test_a_split_of_no_figures_is_left_as_it_is(tmp_path):
     for _ in range(2):
-        assert run_tool('make_figures.py', '--out', tmp_path, '--train', 0,
-                        '--val', 2) is None
+        assert run_command('figures', '--out', tmp_path, '--train', 0,
+                           '--val', 2) == 0
         (tmp_path / 'train').mkdir(exist_ok=True)
     assert not list((tmp_path / 'train').iterdir())

@@ -1,6 +1,4 @@
 """Checkpoints and alignment of the official code."""
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
@@ -16,7 +14,7 @@ from mmpose_dark import (
     heads,  # noqa: F401  before mmpose.models
     official,
 )
-from conftest import needs_export, needs_torch_2_6
+from conftest import needs_export, needs_torch_2_6, run_command
 
 from mmengine.config import Config  # isort: skip
 from mmengine.registry import init_default_scope  # isort: skip
@@ -31,7 +29,6 @@ register_all_modules()
 
 ROOT = Path(__file__).resolve().parents[1]
 COCO = ROOT / 'configs/body_2d_keypoint/topdown_heatmap/coco'
-TOOL = ROOT / 'tools' / 'convert_official.py'
 RES18 = ((2, 2, 2, 2), False)
 RES50 = ((3, 4, 6, 3), True)
 FLIP = [0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15]
@@ -43,16 +40,13 @@ def scope():
 
 
 @pytest.fixture
-def convert(monkeypatch, capsys):
-    """Run the tool; its output, or the last line of its error."""
+def convert(capsys):
+    """Run the command; its output, or the last line of its error."""
     def run(*args):
-        monkeypatch.setattr(sys, 'argv', [str(TOOL), *map(str, args)])
-        try:
-            runpy.run_path(str(TOOL), run_name='__main__')
-        except SystemExit as end:
-            assert end.code == 2
-            return capsys.readouterr().err.strip().splitlines()[-1]
-        return capsys.readouterr().out
+        status = run_command('convert', *args)
+        said = capsys.readouterr()
+        assert status in (0, 2)
+        return said.err.strip().splitlines()[-1] if status else said.out
     return run
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import as_kind, run_tool, to_numpy
+from conftest import as_kind, run_command, to_numpy
 from mmpose_dark.evaluation import (
     DarkCocoMetric,
     KeptHeatmaps,
@@ -227,7 +227,7 @@ def test_calibrate(crowd, rng, tmp_path, capsys):
     path = tmp_path / 'forty.json'
     path.write_text(json.dumps(content))
     kept.save(tmp_path / 'maps.npz')
-    run_tool('calibrate.py', '--heatmaps', tmp_path / 'maps.npz', '--ann',
+    run_command('calibrate', '--heatmaps', tmp_path / 'maps.npz', '--ann',
              path, '--merge', 'none', '--out', tmp_path / 'out')
     said = capsys.readouterr().out
     for words in ('all joints', 'both halves', 'calibration=(', 'AP of peop'):

@@ -67,8 +67,8 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
             of their corner pixels, as in :class:`mmpose.codecs.UDPHeatmap`.
             Pair with ``TopdownAffine(use_udp=True)`` and with
             ``shift_heatmap=False`` in ``test_cfg``. Defaults to ``False``
-        calibration (tuple, optional): What ``tools/calibrate.py`` found for a
-            network: a scale by which covariances are multiplied, and the
+        calibration (tuple, optional): What ``mmpose-dark calibrate`` found for
+            a network: a scale by which covariances are multiplied, and the
             degrees of freedom of the Student distribution that they are the
             scale matrices of, see :mod:`mmpose_dark.functional.coverage`.
             Defaults to ``None``: covariances as the heatmap has them

@@ -1,7 +1,7 @@
 """An exported network at work, with numpy, OpenCV and onnxruntime alone.
 
 Neither torch nor any mm* package is imported. :class:`PoseRuntime` runs the
-files of ``tools/deployment/export_onnx.py``; crops and normalisation are, to
+files of ``mmpose-dark export``; crops and normalisation are, to
 the last bit, those of MMPose's ``GetBBoxCenterScale``, ``TopdownAffine`` and
 ``PoseDataPreprocessor``.
 
@@ -16,7 +16,7 @@ import numpy as np
 
 
 class PoseRuntime:
-    """Run a file of ``tools/deployment/export_onnx.py`` on boxes of an image.
+    """Run a file of ``mmpose-dark export`` on boxes of an image.
 
     Args:
         path (str | Path): The ONNX file
@@ -47,8 +47,8 @@ class PoseRuntime:
         found = self.session.get_modelmeta().custom_metadata_map
         if 'mmpose_dark' not in found:
             raise ValueError(
-                f'{path} was not written by tools/deployment/export_onnx.py '
-                'of mmpose_dark: it does not say how to crop')
+                f'{path} was not written by mmpose-dark export: it '
+                'does not say how to crop')
         if (not isinstance(batch_size, numbers.Integral)
                 or isinstance(batch_size, bool) or batch_size < 1):
             raise ValueError(

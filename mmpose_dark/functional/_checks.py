@@ -39,7 +39,8 @@ def check_calibration(calibration: Any) -> Optional[Tuple[float, float]]:
     except (TypeError, ValueError):
         raise ValueError(
             'calibration must be a positive scale and positive degrees of '
-            f'freedom, as tools/calibrate.py prints them, got {calibration!r}'
+            'freedom, as mmpose-dark calibrate prints them, got '
+            f'{calibration!r}'
         ) from None
 
 

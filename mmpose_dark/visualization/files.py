@@ -1,4 +1,4 @@
-"""Files of tools/demo.py: images and videos in, pictures and COCO out."""
+"""Files of ``mmpose-dark demo``: images, videos and COCO, in and out."""
 import glob
 import json
 import os

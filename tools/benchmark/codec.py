@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from mmpose_dark._tools import track
+from mmpose_dark.cli.progress import track
 
 #: contenders of the speed tables; 'one pass' is np.argmax or torch.max
 FAST, STOCK, PASS = ('DARK', 'DARK raw peak'), 'MMPose DARK', 'one pass'

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from mmpose_dark._markdown import markdown_table
-from mmpose_dark._tools import Progress, track
+from mmpose_dark.cli.progress import Progress, track
 
 CONFIGS = (Path(__file__).resolve().parents[2] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')

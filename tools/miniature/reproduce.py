@@ -28,7 +28,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from mmpose_dark._tools import Progress, track
+from mmpose_dark.cli.progress import Progress, track
 from trainings import BINS, NETWORKS, config, plan
 
 HERE = Path(__file__).resolve().parent

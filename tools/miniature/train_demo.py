@@ -9,7 +9,7 @@ import argparse
 from functools import partial
 from pathlib import Path
 
-from mmpose_dark._tools import track
+from mmpose_dark.cli.progress import track
 
 CONFIGS = (Path(__file__).resolve().parents[2] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')

@@ -1,0 +1,156 @@
+"""Test a file of the command ``export`` as a checkpoint is tested.
+
+Runs MMPose's own test loop on the config's test set, with its pipeline and its
+evaluator; only the prediction of a batch is the ONNX file's, by ONNX Runtime
+or OpenVINO on the CPU. With CHECKPOINT, the model itself is tested too, with
+or without flip test as the file is, and both are printed side by side, with
+how far their keypoints lie apart. A model of a stock codec is tested as it is,
+and then decoded by DARK, as the file is; it is that to which the file is
+compared.
+"""
+import contextlib
+import io
+import tempfile
+from typing import Any, Callable, Dict, List, Tuple
+
+import numpy as np
+
+from .._markdown import markdown_table
+from .arguments import KeyValues, new_parser
+
+EXPORTED = 'exported'
+#: keypoints less sure than that may lie on one of several faint maxima
+SURE = 0.3
+#: what float16 may differ by; px
+FAR = 0.05
+
+
+def openvino_infer(path: str) -> Callable[[np.ndarray], List[np.ndarray]]:
+    """``PoseRuntime.infer`` by OpenVINO."""
+    import openvino
+    core = openvino.Core()
+    # Left to itself it computes in bfloat16 where the CPU can.
+    network = core.compile_model(core.read_model(path), 'CPU',
+                                 {'INFERENCE_PRECISION_HINT': 'f32'})
+
+    def infer(batch: np.ndarray) -> List[np.ndarray]:
+        result = network(batch)
+        return [result[output] for output in network.outputs]
+
+    return infer
+
+
+def predictor(infer: Callable[[np.ndarray], List[np.ndarray]],
+              model: Any) -> Callable[..., Any]:
+    """``predict`` of the model with the network of an exported file."""
+    from mmengine.structures import InstanceData
+
+    def predict(inputs: Any, data_samples: Any) -> Any:
+        keypoints, scores = infer(inputs.cpu().numpy())[:2]
+        return model.add_pred_to_datasample(
+            [InstanceData(keypoints=k[None], keypoint_scores=s[None])
+             for k, s in zip(keypoints, scores)], None, data_samples)
+
+    return predict
+
+
+def evaluate(runner: Any, predict: Callable[..., Any]
+             ) -> Tuple[Dict[str, float], Dict[Any, np.ndarray]]:
+    """The test loop with some ``predict`` of the model.
+
+    Returns:
+        tuple: The metrics and, by person, keypoints (K, 3): x and y in input
+        px and the score.
+    """
+    points: Dict[Any, np.ndarray] = {}
+
+    def observed(inputs: Any, data_samples: Any) -> Any:
+        results = predict(inputs, data_samples)
+        for sample in results:
+            meta = sample.metainfo
+            people = sample.pred_instances
+            points[meta['id'], meta['img_id']] = np.column_stack([
+                people.keypoints[0] / meta['input_scale'] *
+                meta['input_size'], people.keypoint_scores[0]])
+        return results
+
+    runner.model.predict = observed
+    # The evaluation prints a page that the table at the end sums up.
+    with contextlib.redirect_stdout(io.StringIO()):
+        metrics = runner.test()
+    return metrics, points
+
+
+def differences(want: Dict[Any, np.ndarray],
+                got: Dict[Any, np.ndarray]) -> str:
+    """How far the keypoints of two :func:`evaluate` lie apart, in words."""
+    found = np.array([got[person] for person in want])
+    wanted = np.array(list(want.values()))
+    apart = np.linalg.norm(found[..., :2] - wanted[..., :2], axis=-1)
+    score = wanted[..., 2]
+    far = apart > FAR
+    text = (f'Keypoints differ by {np.median(apart):.6f} input px in the '
+            f'median, {apart.max():.5f} at most, '
+            f'{apart[score > SURE].max(initial=0):.5f} where the score is '
+            f'above {SURE}; {far.sum()} of {far.size} by more than {FAR}')
+    if far.any():
+        text += f', whose scores are {score[far].max():.2f} at most'
+    return f'{text}.'
+
+
+def main(argv: List[str], prog: str) -> int:
+    """Print both, side by side."""
+    parser = new_parser(prog, __doc__)
+    parser.add_argument(
+        'config', help='a config, or a name like mmpose::body_2d_keypoint/...')
+    parser.add_argument('onnx', help='the exported file')
+    parser.add_argument('checkpoint', nargs='?',
+                        help='what it was exported from, to compare with')
+    parser.add_argument('--openvino', action='store_true',
+                        help='run the file by OpenVINO')
+    parser.add_argument(
+        '--cfg-options', nargs='+', action=KeyValues, default={},
+        metavar='KEY=VALUE', help='settings of the config to override, such '
+        'as test_dataloader.dataset.data_root=data/coco')
+    args = parser.parse_args(argv)
+
+    from ..codecs import DarkHeatmap
+    from ..config import load_config
+    from ..deploy.runtime import PoseRuntime
+    from ..evaluation import build_test_runner
+    from ..model import apply_dark
+    try:
+        cfg = load_config(args.config)
+        pose = PoseRuntime(args.onnx)
+    except Exception as error:  # of onnxruntime: it has many kinds
+        parser.error(str(error))
+    flip_test = pose.metadata['flip_test']
+    cfg.merge_from_dict(args.cfg_options)
+    cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {},
+                              flip_test=flip_test)
+    columns = {}
+    with tempfile.TemporaryDirectory() as work_dir:
+        try:
+            runner = build_test_runner(cfg, args.checkpoint, work_dir)
+        except OSError as error:
+            parser.error(str(error))
+        model = runner.model
+        own = model.predict
+        if args.checkpoint:
+            codec = model.head.decoder
+            columns[f'PyTorch, {type(codec).__name__}'] = evaluate(runner, own)
+            if not isinstance(codec, DarkHeatmap):
+                apply_dark(model)
+                columns['PyTorch, made DARK'] = evaluate(runner, own)
+        infer = openvino_infer(args.onnx) if args.openvino else pose.infer
+        columns[EXPORTED] = evaluate(runner, predictor(infer, model))
+
+    metrics = [found for found, _ in columns.values()]
+    table = markdown_table(['metric', *columns], [
+        [key, *(f'{found[key]:.4f}' for found in metrics)]
+        for key in metrics[0]])
+    print(f'{len(columns[EXPORTED][1])} persons, '
+          f'{"with" if flip_test else "without"} flip test\n\n{table}')
+    if args.checkpoint:
+        print(f'\n{differences(*(p for _, p in list(columns.values())[-2:]))}')
+    return 0

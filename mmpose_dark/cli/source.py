@@ -1,0 +1,62 @@
+"""Where the heatmaps of a command are from: a network, or a file."""
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any, Tuple
+
+from .arguments import KeyValues
+from .configs import say_what_is_odd
+from .progress import track
+
+
+def add_source(parser: argparse.ArgumentParser, name: str) -> None:
+    """Arguments that say where the heatmaps of :func:`kept_heatmaps` are from.
+
+    Args:
+        parser (ArgumentParser): Gets them
+        name (str): Of the command, for its logs
+    """
+    parser.add_argument('config', nargs='?', help='any top-down config')
+    parser.add_argument('checkpoint', nargs='?')
+    parser.add_argument('--heatmaps', type=Path, metavar='NPZ')
+    parser.add_argument('--ann', type=Path, metavar='JSON',
+                        help='COCO annotations for --heatmaps')
+    parser.add_argument('--sigma', type=float, default=2,
+                        help='training sigma of --heatmaps that another tool '
+                        'wrote (default: 2)')
+    parser.add_argument('--work-dir', default=f'work_dirs/{name}')
+    parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
+                        action=KeyValues, default={})
+
+
+def check_source(parser: argparse.ArgumentParser,
+                 args: argparse.Namespace) -> None:
+    """End with an error unless there is one source, and all of it."""
+    if (args.heatmaps is None) == (args.checkpoint is None):
+        parser.error('give either CONFIG and CHECKPOINT or --heatmaps')
+    if args.heatmaps and not args.ann:
+        parser.error('--heatmaps needs --ann')
+
+
+def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
+    """Heatmaps of a file or a network, and a metric for them.
+
+    Args:
+        args (Namespace): Either ``heatmaps``, ``ann`` and ``sigma``, or
+            ``config``, ``checkpoint``, ``cfg_options`` and ``work_dir``
+    """
+    from .. import evaluation
+    if args.heatmaps:
+        kept = evaluation.load(args.heatmaps, args.ann, args.sigma)
+        return kept, evaluation.coco_metric(args.ann, dict(
+            CLASSES=['person'], sigmas=kept.sigmas,
+            num_keypoints=len(kept.sigmas)))
+    from ..config import load_config
+    cfg = load_config(args.config)
+    cfg.merge_from_dict(args.cfg_options)
+    say_what_is_odd(cfg)
+    # Detections have no labels beside them to measure errors by.
+    cfg.test_dataloader.dataset.pop('bbox_file', None)
+    runner = evaluation.build_test_runner(cfg, args.checkpoint, args.work_dir)
+    kept = evaluation.predict(runner, partial(track, description='network'))
+    return kept, runner.test_evaluator.metrics[0]
