@@ -1,7 +1,9 @@
-"""Codecs, registered with MMPose."""
+"""Codecs, registered with MMPose where there is one."""
+from .build import build_codec
 from .darkpose import DarkPoseHeatmap
 from .heatmap import DarkHeatmap
 from .megvii import DarkMegviiHeatmap
 from .simcc import DarkSimCC
 
-__all__ = ['DarkHeatmap', 'DarkMegviiHeatmap', 'DarkPoseHeatmap', 'DarkSimCC']
+__all__ = ['DarkHeatmap', 'DarkMegviiHeatmap', 'DarkPoseHeatmap', 'DarkSimCC',
+           'build_codec']

@@ -2,8 +2,8 @@
 from typing import Any, Tuple
 
 import numpy as np
-from mmpose.registry import KEYPOINT_CODECS
 
+from ._mmpose import KEYPOINT_CODECS
 from .heatmap import DarkHeatmap
 
 

@@ -2,8 +2,6 @@
 from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
-from mmpose.codecs.base import BaseKeypointCodec
-from mmpose.registry import KEYPOINT_CODECS
 
 from .. import functional as F  # noqa: N812
 from ..alignment import mirror_offset
@@ -14,6 +12,7 @@ from ..functional._checks import (
     check_size,
 )
 from ._decoding import MapDecoding
+from ._mmpose import KEYPOINT_CODECS, BaseKeypointCodec
 
 
 @KEYPOINT_CODECS.register_module()

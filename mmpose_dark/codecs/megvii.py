@@ -1,9 +1,8 @@
 """The codec of MSPN and RSN, distribution-aware."""
 from typing import Any, Tuple
 
-from mmpose.registry import KEYPOINT_CODECS
-
 from ..functional.modulate import opencv_sigma
+from ._mmpose import KEYPOINT_CODECS
 from .heatmap import DarkHeatmap
 
 

@@ -2,8 +2,6 @@
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
-from mmpose.codecs import SimCCLabel
-from mmpose.registry import KEYPOINT_CODECS
 
 from .. import functional as F  # noqa: N812
 from ..alignment import mirror_offset
@@ -14,6 +12,7 @@ from ..functional._checks import (
     check_sigmas,
     check_size,
 )
+from ._mmpose import KEYPOINT_CODECS, SimCCLabel
 from ._vector_decoding import VectorDecoding
 
 

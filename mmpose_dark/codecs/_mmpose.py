@@ -1,0 +1,42 @@
+"""What a codec takes from MMPose, or what is enough where there is none.
+
+A codec reads and draws by numpy alone. MMPose gives it a registry, and the
+stock drawing where ``unbiased=False`` asks for that; a file that is made DARK
+needs neither.
+"""
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Callable, Tuple
+
+if TYPE_CHECKING or find_spec('mmpose'):
+    from mmpose.codecs import SimCCLabel
+    from mmpose.codecs.base import BaseKeypointCodec
+    from mmpose.registry import KEYPOINT_CODECS
+else:
+    import numpy as np
+
+    class KEYPOINT_CODECS:  # noqa: N801  the name of an object of MMPose's
+        """A registry that keeps nothing."""
+
+        @staticmethod
+        def register_module() -> Callable[[type], type]:
+            return lambda codec: codec
+
+    class BaseKeypointCodec:
+        """Marks a codec."""
+
+    class SimCCLabel(BaseKeypointCodec):
+        """Keeps what MMPose's keeps."""
+
+        def __init__(self, input_size: Tuple[int, int], smoothing_type: str,
+                     sigma: Any, simcc_split_ratio: float,
+                     label_smooth_weight: float, normalize: bool,
+                     use_dark: bool) -> None:
+            self.input_size = input_size
+            self.smoothing_type = smoothing_type
+            self.sigma = np.broadcast_to(np.asarray(sigma), 2).copy()
+            self.simcc_split_ratio = simcc_split_ratio
+            self.label_smooth_weight = label_smooth_weight
+            self.normalize = normalize
+            self.use_dark = use_dark
+
+__all__ = ['KEYPOINT_CODECS', 'BaseKeypointCodec', 'SimCCLabel']
