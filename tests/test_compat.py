@@ -84,8 +84,8 @@ def test_missing_operator_says_what_to_do():
     import mmcv._ext
     if 'placeholder' not in str(mmcv._ext.__spec__.origin):
         pytest.skip('the full mmcv is installed')
-    with pytest.raises(RuntimeError, match='nms needs the full mmcv'):
-        mmcv._ext.nms(1, 2)
+    with pytest.raises(RuntimeError, match='softnms needs the full mmcv'):
+        mmcv._ext.softnms(1, 2)
 
 
 def package(folder, name, **modules):

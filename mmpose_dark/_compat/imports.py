@@ -104,19 +104,14 @@ class _Last:
 
     @staticmethod
     def exec_module(module):
-        module.__getattr__ = _missing_operator
+        module.__getattr__ = _operator
 
 
-def _missing_operator(name):
+def _operator(name):
     if name.startswith('__'):
         raise AttributeError(name)
-
-    def operator(*args, **kwargs):
-        raise RuntimeError(
-            f'{name} needs the full mmcv; installed is mmcv-lite, which has '
-            'no compiled operators. Install mmcv instead of mmcv-lite.')
-
-    return operator
+    from .operators import operator
+    return operator(name)
 
 
 def _stand_in(name):
