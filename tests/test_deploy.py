@@ -2,7 +2,9 @@
 import copy
 import json
 import sys
+from pathlib import Path
 
+import mmpose_dark
 import numpy as np
 import pytest
 import torch
@@ -320,6 +322,25 @@ def test_batch_norms_are_folded_where_they_belong(single):
     for between in (3, 5):
         crossed = Crossed(between).eval()
         assert _with_norms_folded(crossed, (8, 8)) is crossed
+
+
+@pytest.mark.slow
+def test_the_file_does_not_say_where_it_was_made(single, flipped):
+    """No folder of this machine, no lines of code, no notes of torch."""
+    import mmpose
+    onnx = pytest.importorskip('onnx')
+    places = [Path(module.__file__).parents[1]
+              for module in (torch, mmpose, mmpose_dark)]
+    for case in (single, flipped):
+        content = case.path.read_bytes()
+        for told in (*map(str, places), str(Path.home()), 'site-packages',
+                     'Traceback', 'File "', 'pkg.torch'):
+            assert told.encode() not in content
+        # nothing is said beside the graph but what says how to use it
+        file = onnx.load(case.path)
+        assert not any(node.metadata_props or node.doc_string
+                       for node in file.graph.node)
+        assert 'input_size' in {p.key for p in file.metadata_props}
 
 
 @pytest.mark.slow

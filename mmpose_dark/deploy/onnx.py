@@ -1,6 +1,8 @@
 """ONNX files of networks that end in keypoints, and what is said in them."""
 import inspect
 import json
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -43,9 +45,28 @@ def export_onnx(network, path):
             output_names=outputs[:2 + network.decoder.return_covariance],
             dynamic_shapes=dict(inputs={0: torch.export.Dim('batch', min=1)}),
             verbose=False)
-    program.model.metadata_props.update(
-        {key: json.dumps(value) for key, value in described.items()})
-    program.save(str(path), external_data=False)
+    model = program.model_proto
+    _forget_where_it_was_made(model)
+    for key, value in described.items():
+        model.metadata_props.add(key=key, value=json.dumps(value))
+    Path(path).write_bytes(model.SerializeToString())
+
+
+def _forget_where_it_was_made(message: Any) -> None:
+    """Remove what torch notes beside the graph, in every part of it.
+
+    These are the stack traces of the export, which name folders of this
+    machine, and as much again: a third of a small network.
+
+    Args:
+        message (onnx.ModelProto): The model, or any message in it. Changed
+    """
+    for field, value in list(message.ListFields()):
+        if field.name in ('metadata_props', 'doc_string'):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for part in value if hasattr(value, '__len__') else [value]:
+                _forget_where_it_was_made(part)
 
 
 def metadata(network):
