@@ -113,14 +113,14 @@ def draw_diagram(found: Any, calibration: Tuple[float, float],
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
 
-    from ..functional import mahalanobis
+    from ..functional import ellipse_level, mahalanobis
     from ..visualization.uncertainty import plot_reliability
     square = mahalanobis(found.errors, found.covariances)
     scale, dof = calibration
     fig, axis = plt.subplots(figsize=(4.5, 4.5))
     plot_reliability(axis, {
-        'as it is': 1 - np.exp(-square / 2),
-        'calibrated': 1 - (1 + square / scale / dof)**(-dof / 2)})
+        'as it is': ellipse_level(square),
+        'calibrated': ellipse_level(square / scale, dof)})
     fig.tight_layout()
     fig.savefig(path, dpi=120)
     plt.close(fig)

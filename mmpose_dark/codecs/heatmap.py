@@ -68,9 +68,9 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
             ``shift_heatmap=False`` in ``test_cfg``. Defaults to ``False``
         calibration (tuple, optional): What ``mmpose-dark calibrate`` found for
             a network: a scale by which covariances are multiplied, and the
-            degrees of freedom of the Student distribution that they are the
-            scale matrices of, see :mod:`mmpose_dark.functional.coverage`.
-            Defaults to ``None``: covariances as the heatmap has them
+            degrees of freedom of the tail of their errors, see
+            :mod:`mmpose_dark.functional.coverage`. Defaults to ``None``:
+            what was found on real networks, (1, 3)
 
     Raises:
         ValueError: A size, sigma, kernel size or switch that makes no sense,

@@ -5,7 +5,12 @@ import numpy as np
 from scipy.optimize import brentq
 
 from .._markdown import markdown_table
-from ..functional import ellipse_limit, log_likelihood, mahalanobis
+from ..functional import (
+    TAIL_DOF,
+    ellipse_limit,
+    log_likelihood,
+    mahalanobis,
+)
 from .heatmaps import KeptHeatmaps
 
 #: shares of the truth that ellipses are to hold
@@ -56,13 +61,13 @@ class Reliability(NamedTuple):
         """Some of the joints."""
         return Reliability(*(array[which] for array in self))
 
-    def coverage(self, dof: Optional[float] = None) -> List[float]:
+    def coverage(self, dof: Optional[float] = TAIL_DOF) -> List[float]:
         """The share of errors in the ellipse of each of :data:`LEVELS`."""
         square = mahalanobis(self.errors, self.covariances)
         return [float((square < ellipse_limit(level, dof)).mean())
                 for level in LEVELS]
 
-    def nll(self, dof: Optional[float] = None) -> float:
+    def nll(self, dof: Optional[float] = TAIL_DOF) -> float:
         """The mean negative log-likelihood; densities per px^2."""
         return float(-log_likelihood(
             self.errors, self.covariances, dof).mean())
@@ -74,8 +79,8 @@ class Reliability(NamedTuple):
     def calibrate(self) -> Tuple[float, float]:
         """A scale and degrees of freedom by which the ellipses hold.
 
-        Those of the Student distribution whose 68 and 95 % ellipses hold 68
-        and 95 % of the errors, see :mod:`mmpose_dark.functional.coverage`.
+        Those of the law of :mod:`mmpose_dark.functional.coverage` whose 68
+        and 95 % ellipses hold 68 and 95 % of the errors; by default 1 and 3.
         """
         levels = .68, .95
         inner, outer = np.quantile(
@@ -110,7 +115,7 @@ class Reliability(NamedTuple):
 
 
 def reliability_table(rows: Dict[str, Reliability],
-                      dof: Optional[float] = None) -> str:
+                      dof: Optional[float] = TAIL_DOF) -> str:
     """Coverage of each level and likelihood in Markdown; empty rows go."""
     return markdown_table(
         ['', 'joints', *(f'{100 * level:.0f} %' for level in LEVELS), 'nll'],

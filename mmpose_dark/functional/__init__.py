@@ -3,7 +3,13 @@
 Imports no mm* package, and torch only when a tensor is handed in.
 """
 from .accuracy import pck_accuracy, vector_accuracy
-from .coverage import ellipse_limit, log_likelihood, mahalanobis
+from .coverage import (
+    TAIL_DOF,
+    ellipse_level,
+    ellipse_limit,
+    log_likelihood,
+    mahalanobis,
+)
 from .decode import (
     METHODS,
     PEAKS,
@@ -14,7 +20,8 @@ from .decode import (
 from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
-from .oks import expected_oks
+from .oks import BOX_SHARE, box_areas, expected_oks
+from .scores import pose_scores
 from .simcc import (
     decode_simcc,
     decode_visibility,
@@ -26,10 +33,11 @@ from .vector_covariance import LABEL_BETA
 from .vectors import decode_vectors, encode_vectors, flip_vectors
 
 __all__ = [
-    'LABEL_BETA', 'METHODS', 'PEAKS', 'decode_heatmaps', 'decode_simcc',
-    'decode_vectors', 'decode_visibility', 'ellipse_limit', 'encode_bins',
-    'encode_heatmaps', 'encode_simcc', 'encode_vectors', 'expected_oks',
-    'flip_heatmaps', 'flip_simcc', 'flip_vectors', 'keypoint_weights',
-    'log_likelihood', 'mahalanobis', 'modulate_heatmaps', 'pck_accuracy',
+    'BOX_SHARE', 'LABEL_BETA', 'METHODS', 'PEAKS', 'TAIL_DOF', 'box_areas',
+    'decode_heatmaps', 'decode_simcc', 'decode_vectors', 'decode_visibility',
+    'ellipse_level', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
+    'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
+    'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
+    'mahalanobis', 'modulate_heatmaps', 'pck_accuracy', 'pose_scores',
     'scale_covariances', 'scale_keypoints', 'vector_accuracy'
 ]

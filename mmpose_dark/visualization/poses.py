@@ -9,6 +9,7 @@ from mmpose.apis import inference_topdown
 from mmpose.structures import merge_data_samples
 
 from ..codecs import DarkHeatmap, DarkSimCC
+from ..functional import TAIL_DOF
 from ..heads import DarkHeadMixin, DarkSimCCMixin
 from ..model import apply_dark, merge_exactly
 from .plots import DARK, STOCK
@@ -139,7 +140,7 @@ class PoseReaders:
         return draw_ellipses(
             picture, people.keypoints * zoom + (zoom - 1) / 2,
             zoom**2 * people.keypoint_covariances, people.keypoint_scores,
-            threshold, dof=None if calibration is None else calibration[1])
+            threshold, dof=TAIL_DOF if calibration is None else calibration[1])
 
 
 def _label(picture, row, name, colour):

@@ -4,11 +4,11 @@ from typing import Any, Dict, Optional, Sequence
 import cv2
 import numpy as np
 
-from ..functional import ellipse_limit
+from ..functional import TAIL_DOF, ellipse_limit
 
 
 def ellipse(keypoint: np.ndarray, covariance: np.ndarray, level: float = .95,
-            dof: Optional[float] = None) -> np.ndarray:
+            dof: Optional[float] = TAIL_DOF) -> np.ndarray:
     """The outline of an ellipse.
 
     Args:
@@ -30,7 +30,7 @@ def ellipse(keypoint: np.ndarray, covariance: np.ndarray, level: float = .95,
 def draw_ellipses(image: np.ndarray, keypoints: np.ndarray,
                   covariances: np.ndarray, scores: np.ndarray,
                   threshold: float = 0., colour: Sequence[int] = (0, 255, 255),
-                  dof: Optional[float] = None) -> np.ndarray:
+                  dof: Optional[float] = TAIL_DOF) -> np.ndarray:
     """An image with the 95 % ellipse of every keypoint.
 
     Args:
