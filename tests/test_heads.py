@@ -1,5 +1,6 @@
 """The heads beside MMPose's own, on the same weights and data."""
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -242,6 +243,9 @@ def test_flip_test_follows_the_codec(name, use_udp, shift):
         preds, fields = ours.predict(flip_test(name), data, cfg)
     for pred, field, heatmaps in zip(preds, fields, want.detach()):
         torch.testing.assert_close(field.heatmaps, heatmaps)
+        # nothing of the rest of the batch is saved with it
+        assert len(pickle.dumps(field.heatmaps)) == len(
+            pickle.dumps(heatmaps.clone()))
         keypoints, _ = ours.decoder.decode(heatmaps.numpy())
         np.testing.assert_allclose(pred.keypoints, keypoints, atol=1e-3)
     with pytest.raises(ValueError, match='flip_mode'):

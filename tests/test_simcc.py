@@ -1,5 +1,6 @@
 """SimCC and RTMPose: vectors drawn, merged and read."""
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -349,6 +350,8 @@ def test_head_is_the_stock_head_but_for_the_merge(name):
     got, fields = ours.predict(feats, samples(), test_cfg)
     for a, b, c, d in zip(want, got, want_fields, fields):
         torch.testing.assert_close(c.heatmaps, d.heatmaps)
+        assert len(pickle.dumps(d.heatmaps)) == len(
+            pickle.dumps(d.heatmaps.clone()))
         for key in ('keypoint_x_labels', 'keypoint_y_labels',
                     'keypoint_scores'):
             np.testing.assert_allclose(b[key], a[key], rtol=1e-5, atol=1e-6)

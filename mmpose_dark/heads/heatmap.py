@@ -138,7 +138,9 @@ class DarkHeadMixin(CovarianceMixin):
         preds = self.decode(heatmaps)
         self._to_image(preds, batch_data_samples)
         if test_cfg.get('output_heatmaps', False):
-            return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
+            # Each its own: a view would drag the batch into every file.
+            return preds, [PixelData(heatmaps=m.clone())
+                           for m in heatmaps.detach()]
         return preds
 
     def _stages(self, feats):

@@ -136,8 +136,9 @@ class DarkSimCCMixin(CovarianceMixin):
         for pred, of_x, of_y in zip(preds, to_numpy(x), to_numpy(y)):
             pred.keypoint_x_labels = of_x[None]
             pred.keypoint_y_labels = of_y[None]
-        heatmaps = y[..., :, None] * x[..., None, :]
-        return preds, [PixelData(heatmaps=m) for m in heatmaps.detach()]
+        return preds, [
+            PixelData(heatmaps=(of_y[:, :, None] * of_x[:, None, :]).detach())
+            for of_x, of_y in zip(x, y)]
 
     def _check_covariance(self):
         super()._check_covariance()

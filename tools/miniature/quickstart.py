@@ -13,6 +13,7 @@ import contextlib
 import io
 import logging
 import pickle
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -54,7 +55,6 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
     from mmengine.hooks import Hook
     from mmpose_dark.evaluation import build_test_runner
 
-    dump = work_dir / 'predictions.pkl'
     cfg = Config.fromfile(config)
     cfg.merge_from_dict({
         'experiment_name': label,
@@ -63,12 +63,14 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
             str(data_root / 'val/person_keypoints.json'),
         **options,
     })
-    cfg.test_evaluator = [
-        cfg.test_evaluator,
-        dict(type='DumpResults', out_file_path=str(dump))
-    ]
     # Data sets and the evaluation print what the table at the end sums up.
-    with contextlib.redirect_stdout(io.StringIO()), Progress() as progress:
+    with contextlib.redirect_stdout(io.StringIO()), Progress() as progress, \
+            tempfile.TemporaryDirectory() as folder:
+        dump = Path(folder) / 'predictions.pkl'
+        cfg.test_evaluator = [
+            cfg.test_evaluator,
+            dict(type='DumpResults', out_file_path=str(dump))
+        ]
         runner = build_test_runner(cfg, checkpoint, work_dir)
         # The same sums in an order that CPUs convolve faster.
         runner.model.to(memory_format=torch.channels_last)
@@ -81,7 +83,7 @@ def run_test(config, options, checkpoint, data_root, work_dir, label):
 
         runner.register_hook(Advance())
         metrics = runner.test()
-    return metrics, pickle.loads(dump.read_bytes())
+        return metrics, pickle.loads(dump.read_bytes())
 
 
 def errors(predictions):
