@@ -116,7 +116,7 @@ def install_newest(session):
     session.install('-c', CONSTRAINTS, '--no-deps', 'mmpose')
     session.install('-c', CONSTRAINTS, '--only-binary', ':all:',
                     '--no-build-isolation', '-e',
-                    '.[notebook,onnx,openvino,plot,tests]')
+                    '.[notebook,onnx,openvino,plot,tests,train]')
 
 
 def test(session, *paths):

@@ -120,7 +120,15 @@ def test_every_requirement_is_pinned():
         assert plain(line.split(' ')[0]) in pinned
     for name, requirements in extras().items():
         if name != 'mim':  # ranges, for an environment that is not ours
-            assert set(map(plain, requirements)) <= pinned, name
+            assert {plain(re.split('[<>=]', requirement)[0])
+                    for requirement in requirements} <= pinned, name
+
+
+def test_both_opencvs_are_one_version():
+    """They are installed into the same folder."""
+    pins = dict(pin.split('==')
+                for pin in lines('requirements/constraints.txt'))
+    assert pins['opencv-python'] == pins['opencv-python-headless']
 
 
 def test_makefile_names_existing_tools():
