@@ -3,10 +3,10 @@ import json
 
 import numpy as np
 import pytest
+from mmpose_dark import DarkRTMCCHead
 from conftest import needs_detectors, run_tool
 from mmengine.config import Config
 from mmpose.apis import inference_topdown, init_model
-from mmpose_dark import DarkRTMCCHead
 from mmpose_dark.synthetic import make_figures
 
 pytest.importorskip('mmdet')  # part of the stock pipeline, as is the next
