@@ -10,6 +10,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from . import codecs  # noqa: F401  registers all codecs
 from .alignment import entries
 from .conventions import HEADS, dark_codec
+from .shipped import CONFIGS
 
 
 def darkify(cfg,
@@ -35,8 +36,8 @@ def darkify(cfg,
 
     Args:
         cfg (Config | str | Path): A config, text or pure Python, the path of
-            one, or a name like ``'mmpose::body_2d_keypoint/...'``. Not
-            modified
+            one, or a name like ``'mmpose::body_2d_keypoint/...'`` or
+            ``'mmpose_dark::body_2d_keypoint/...'``. Not modified
         head (bool): Whether to swap the heads as well, see
             :data:`mmpose_dark.conventions.HEADS`. Defaults to ``False``
         device_targets (bool): Whether heatmaps to train on are drawn by the
@@ -49,7 +50,8 @@ def darkify(cfg,
             :class:`DarkSimCC` for every codec, for example ``peak='raw'``
 
     Returns:
-        Config: The new config.
+        Config: The new config. Dumped, MMPose's own tools can run it: its
+        ``custom_imports`` name this package.
 
     Raises:
         ValueError: Not a top-down heatmap or SimCC config, or options that do
@@ -82,6 +84,7 @@ def darkify(cfg,
         _swap_heads(cfg)
     if device_targets:
         _swap_target_transforms(cfg)
+    _import_us(cfg)
     return cfg
 
 
@@ -92,7 +95,10 @@ def load_config(cfg):
     if not isinstance(cfg, (str, os.PathLike)):
         raise TypeError('cfg must be an mmengine Config, a path or a name '
                         f'like "mmpose::...", got {type(cfg).__name__}')
-    if '::' in str(cfg):
+    package, named, path = str(cfg).partition('::')
+    if named and package == 'mmpose_dark':
+        return Config.fromfile(CONFIGS / path)
+    if named:
         return get_config(str(cfg))
     return Config.fromfile(cfg)
 
@@ -180,6 +186,16 @@ def _swap_distiller(cfg, head, overrides):
             entry['dark'] = {
                 'flip_shift': 'stock', **entry.get('dark', {}), **overrides,
                 **(dict(flip_shift='exact') if head else {})}
+
+
+def _import_us(cfg):
+    """Where the config is dumped, MMPose's own tools find our names by it."""
+    theirs = cfg.get('custom_imports') or {}
+    names = theirs.get('imports') or []
+    names = [names] if isinstance(names, str) else names
+    # Before MMPose's models, which do not import under mmcv-lite without.
+    cfg.custom_imports = dict(theirs, imports=[
+        *dict.fromkeys(['mmpose_dark', *names])])
 
 
 def _swap_target_transforms(cfg):

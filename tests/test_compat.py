@@ -206,3 +206,21 @@ def test_nothing_else_loads(tmp_path):
         checkpoints._history_buffer_attribute(HistoryBuffer, '__init__')
     with pytest.raises(ValueError, match='HistoryBuffer are allowed'):
         checkpoints._history_buffer_attribute(torch, 'load')
+
+
+def test_our_configs_have_a_name():
+    """Before and after mmengine is imported, and as a base of another."""
+    assert python("""
+        import mmengine.config.utils
+        import mmpose_dark
+        from mmengine.config.utils import MODULE2PACKAGE
+        print(MODULE2PACKAGE['mmpose_dark'])
+        """) == 'mmpose_dark'
+    assert python("""
+        import mmpose_dark
+        from mmpose_dark.config import load_config
+        from mmengine.config.utils import MODULE2PACKAGE
+        print(MODULE2PACKAGE['mmpose_dark'], load_config(
+            'mmpose_dark::body_2d_keypoint/topdown_heatmap/coco/'
+            'td-hm_res50_dark-8xb64-140e_coco-128x96.py').codec.type)
+        """) == 'mmpose_dark mmpose_dark.DarkHeatmap'

@@ -334,3 +334,21 @@ def test_apply_dark_says_what_is_wrong():
     apply_dark(apply_dark(build()))
     with pytest.raises(ValueError, match="flip_shift .* got 'none'"):
         apply_dark(build(), flip_shift='none')
+
+
+def test_a_dumped_config_imports_us(tmp_path):
+    """Before what it imports itself: MMPose's own tools know the names."""
+    cfg = Config.fromfile(_written(tmp_path, 'a.py'))
+    darkify(cfg).dump(tmp_path / 'dark.py')
+    assert Config.fromfile(tmp_path / 'dark.py').custom_imports == dict(
+        imports=['mmpose_dark', 'json'], allow_failed_imports=False)
+    assert cfg.custom_imports['imports'] == ['json']
+    again = darkify(tmp_path / 'dark.py')
+    assert again.custom_imports['imports'] == ['mmpose_dark', 'json']
+
+
+def _written(folder, name):
+    (folder / name).write_text(
+        "custom_imports = dict(imports=['json'], allow_failed_imports=False)\n"
+        f'codec = {MSRA}\nmodel = dict(head=dict(decoder=codec))\n')
+    return folder / name

@@ -1,11 +1,11 @@
-"""Commands: light to ask, on their own, clear when wrong."""
+"""Files under tools/: light to ask, on their own, clear when wrong."""
 import ast
 import re
 import subprocess
 import sys
 
 import pytest
-from conftest import TOOLS, run_command, run_tool
+from conftest import TOOLS, run_tool
 from mmpose_dark.cli import COMMANDS
 
 FILES = sorted(TOOLS.rglob('*.py'))
@@ -54,23 +54,6 @@ for path in {[str(TOOLS / name) for name in SCRIPTS]}:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_list_of_commands_imports_nothing_at_all():
-    script = '''
-import sys
-from mmpose_dark.cli import main
-try:
-    main(['--help'])
-except SystemExit as end:
-    assert end.code == 0
-assert not {'numpy', 'rich'} & set(sys.modules)
-'''
-    done = subprocess.run([sys.executable, '-c', script], text=True,
-                          capture_output=True)
-    assert done.returncode == 0, done.stderr
-    for name in COMMANDS:
-        assert re.search(f'^  {name}  +[a-zA-Z]', done.stdout, re.M)
-
-
 def test_every_command_has_a_door():
     doors = [path.read_text() for path in FILES if len(
         path.relative_to(TOOLS).parts) == 1 or path.parent.stem == 'deployment'
@@ -86,33 +69,6 @@ def test_a_door_leads_to_its_command(tmp_path, capsys):
     assert (tmp_path / 'val' / 'person_keypoints.json').is_file()
     assert run_tool('darkify_config.py') == 2
     assert 'usage: darkify_config.py ' in capsys.readouterr().err
-
-
-def test_a_stopped_command_says_so_in_a_line(monkeypatch, capsys):
-    def stop(argv, prog):
-        raise KeyboardInterrupt
-    monkeypatch.setattr('mmpose_dark.cli.figures.main', stop)
-    assert run_command('figures') == 130
-    assert capsys.readouterr().err == 'mmpose-dark figures: stopped\n'
-
-
-@pytest.mark.parametrize('command, said', [
-    ('compare', 'either CONFIG and CHECKPOINT or --heatmaps'),
-    ('compare --heatmaps a.npz', '--heatmaps needs --ann'),
-    ('compare --heatmaps a.npz --ann b.json', "'a.npz'"),
-    ('compare none.py none.pth', 'none.py'),
-    ('darkify none.py', 'none.py'),
-    ('darkify --codec peak=raw none.py', "KEY=VALUE.*'none.py'"),
-    ('export none.py none.pth a.onnx', 'none.py'),
-    ('check-export none.py none.onnx', 'none.py'),
-    ('nonsense', 'nonsense.*figures'),
-])
-def test_what_is_wrong_with_a_command_is_said_in_one_line(
-        command, said, capsys):
-    pytest.importorskip('mmpose')
-    assert run_command(*command.split()) == 2
-    line = capsys.readouterr().err.splitlines()[-1]
-    assert ': error: ' in line and re.search(said, line)
 
 
 @pytest.mark.parametrize('command, said', [

@@ -5,9 +5,10 @@ import importlib.util
 import sys
 from pathlib import Path
 
+from . import engine
+
 _OPERATORS = 'mmcv._ext'
 _COCO = 'xtcocotools'
-_REGISTRY = 'mmpose.registry'
 #: registry of MMPose -> the modules of ours that it is to import
 _PARTS = {
     'KEYPOINT_CODECS': ('mmpose_dark.codecs', ),
@@ -31,8 +32,9 @@ def install():
     sys.meta_path.insert(0, _First())
     # At the end: asked only when nobody else has the compiled module.
     sys.meta_path.append(_Last())
-    if _REGISTRY in sys.modules:
-        _register(sys.modules[_REGISTRY])
+    for name, then in _THEN.items():
+        if name in sys.modules:
+            then(sys.modules[name])
 
 
 class _First:
@@ -41,8 +43,8 @@ class _First:
     def find_spec(self, name, path=None, target=None):
         if name == _COCO and not self._works(name):
             return _stand_in(name)
-        if name == _REGISTRY:
-            return self._and_then(self._real(name, path), _register)
+        if name in _THEN:
+            return self._and_then(self._real(name, path), _THEN[name])
         if name in _MOVED:
             raise ModuleNotFoundError(f'{name} is {_MOVED[name]} now',
                                       name=name)
@@ -134,3 +136,10 @@ def _register(registry):
                 importlib.import_module(module)
         else:
             known._locations.extend(modules)
+
+
+#: module of another package -> what is done as soon as it is there
+_THEN = {
+    'mmengine.config.utils': engine.name_configs,
+    'mmpose.registry': _register,
+}

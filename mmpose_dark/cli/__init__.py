@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import List, NoReturn, Optional
 
 from ..version import __version__
+from .errors import CannotRun, say
 
 #: name of a command -> what it does, for ``mmpose-dark --help``
 COMMANDS = {
@@ -25,6 +26,8 @@ COMMANDS = {
     'train': "MMPose's tools/train.py, which knows DARK",
     'test': "MMPose's tools/test.py, which knows DARK",
 }
+#: those that run a tool of MMPose's, and with it any module of a config
+MMPOSE_TOOLS = 'train', 'test'
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -67,12 +70,22 @@ def start(command: str, argv: List[str], prog: str) -> int:
     Returns:
         int: The exit status, see :func:`main`.
     """
-    module = import_module(f'.{command.replace("-", "_")}', __name__)
     try:
+        module = import_module(f'.{command.replace("-", "_")}', __name__)
         return module.main(argv, prog)
     except KeyboardInterrupt:
         print(f'{prog}: stopped', file=sys.stderr)
         return 130
+    except BrokenPipeError:  # of `| head`, which has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        # Where it is in a person's own modules, these want to know.
+        theirs = command in MMPOSE_TOOLS and not isinstance(error, CannotRun)
+        if theirs or sys.flags.dev_mode:
+            raise
+        say(prog, error)
+        return 2
 
 
 def run(command: str) -> NoReturn:

@@ -20,6 +20,7 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from .arguments import new_parser
+from .outputs import check_folder
 from .source import add_source, check_source, kept_heatmaps
 
 SPLITS = 100
@@ -38,18 +39,15 @@ def main(argv: List[str], prog: str) -> int:
 
     logging.captureWarnings(True)
     from .. import evaluation
-    try:
-        kept, metric = kept_heatmaps(args)
-        found = evaluation.Reliability.of(kept, kept.merged(args.merge))
-    except (AssertionError, OSError, TypeError, ValueError) as error:
-        parser.error(str(error))
+    check_folder(args.out)
+    kept, metric = kept_heatmaps(args)
+    found = evaluation.Reliability.of(kept, kept.merged(args.merge))
     names = joint_names(metric, found)
     print(evaluation.reliability_table({'all joints': found}), '',
           evaluation.reliability_table(found.by_score()), '',
           evaluation.reliability_table(found.by_joint(names)), '', sep='\n')
     calibration = calibrate(found)
     rank(kept, metric, args.merge)
-    args.out.mkdir(parents=True, exist_ok=True)
     draw_diagram(found, calibration, args.out / 'reliability.png')
     draw_people(kept, args.merge, args.out)
     print(f'Pictures: {args.out}')

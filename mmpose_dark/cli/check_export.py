@@ -17,6 +17,8 @@ import numpy as np
 
 from .._markdown import markdown_table
 from .arguments import KeyValues, new_parser
+from .configs import read_config
+from .errors import CannotRun
 
 EXPORTED = 'exported'
 #: keypoints less sure than that may lie on one of several faint maxima
@@ -115,25 +117,23 @@ def main(argv: List[str], prog: str) -> int:
     args = parser.parse_args(argv)
 
     from ..codecs import DarkHeatmap
-    from ..config import load_config
     from ..deploy.runtime import PoseRuntime
     from ..evaluation import build_test_runner
     from ..model import apply_dark
+    cfg = read_config(args.config, args.cfg_options)
     try:
-        cfg = load_config(args.config)
         pose = PoseRuntime(args.onnx)
+    except (ImportError, OSError, ValueError):
+        raise
     except Exception as error:  # of onnxruntime: it has many kinds
-        parser.error(str(error))
+        raise CannotRun(f'{args.onnx} is no file that ONNX Runtime reads: '
+                        f'{error}') from None
     flip_test = pose.metadata['flip_test']
-    cfg.merge_from_dict(args.cfg_options)
     cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {},
                               flip_test=flip_test)
     columns = {}
     with tempfile.TemporaryDirectory() as work_dir:
-        try:
-            runner = build_test_runner(cfg, args.checkpoint, work_dir)
-        except OSError as error:
-            parser.error(str(error))
+        runner = build_test_runner(cfg, args.checkpoint, work_dir)
         model = runner.model
         own = model.predict
         if args.checkpoint:

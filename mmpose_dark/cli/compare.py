@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import List
 
 from .arguments import new_parser
+from .outputs import check_output
 from .progress import track
 from .source import add_source, check_source, kept_heatmaps
 
@@ -38,10 +39,10 @@ def main(argv: List[str], prog: str) -> int:
 
     logging.captureWarnings(True)
     from .. import evaluation
-    try:
-        kept, metric = kept_heatmaps(args)
-    except (AssertionError, OSError, TypeError, ValueError) as error:
-        parser.error(str(error))
+    inputs = args.config, args.checkpoint, args.heatmaps, args.ann
+    check_output(args.save, *inputs)
+    check_output(args.out, *inputs, args.save)
+    kept, metric = kept_heatmaps(args)
     if args.save:
         kept.save(args.save)
     rows = evaluation.compare(kept, metric, args.merge,

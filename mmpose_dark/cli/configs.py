@@ -1,7 +1,38 @@
 """Configs as a command takes them."""
 import sys
 import warnings
-from typing import Any
+from pathlib import Path
+from typing import Any, Mapping
+
+from .errors import CannotRun
+
+
+def read_config(name: str, options: Mapping[str, Any] = {}) -> Any:  # noqa: B006
+    """The config that a person names.
+
+    Args:
+        name (str): A path, or a name like ``mmpose::body_2d_keypoint/...`` or
+            ``mmpose_dark::body_2d_keypoint/...``
+        options (Mapping): What to override, by dotted keys
+
+    Raises:
+        CannotRun: There is none of that name, or it is no config.
+    """
+    from ..config import load_config
+    try:
+        cfg = load_config(name)
+        cfg.merge_from_dict(dict(options))
+    except FileNotFoundError as error:
+        raise CannotRun(
+            f'{name} cannot be read: {error}' if Path(name).exists() else
+            f'there is no config {name}') from None
+    except Exception as error:  # a config is a program
+        first = str(error).strip().partition('\n')[0]
+        raise CannotRun(f'{name} is no config that can be read: '
+                        f'{type(error).__name__}: {first}') from None
+    if not isinstance(cfg.get('model'), dict):
+        raise CannotRun(f'{name} is no config of a network: it has no model')
+    return cfg
 
 
 def say_what_is_odd(cfg: Any) -> None:

@@ -13,6 +13,8 @@ from typing import Any, List, Optional
 from ..conventions import OFFICIAL_CODES
 from ..shipped import CONFIGS
 from .arguments import new_parser
+from .configs import read_config
+from .outputs import check_output
 
 DATASETS = {17: 'coco', 16: 'mpii'}
 
@@ -43,10 +45,9 @@ def main(argv: List[str], prog: str) -> int:
         if Path(given).resolve() in written:
             parser.error(f'OUT {args.out} is {name}, or its config is: '
                          'nothing is overwritten')
-    try:
-        convert(args)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    check_output(args.out)
+    check_output(args.out.with_suffix('.py'))
+    convert(args)
     return 0
 
 
@@ -55,14 +56,13 @@ def convert(args: argparse.Namespace) -> None:
     import torch
 
     from .. import official
-    from ..config import load_config
     weights = official.weights_of(read(args.src))
     network = official.recognise(weights)
     print(f'{args.src}: {network.name}, {network.num_keypoints} keypoints, '
           f'{len(weights)} tensors')
     src = args.config or our_config(network, args.size)
     cfg = official.official_config(
-        load_config(src), network, args.code, args.caffe)
+        read_config(str(src)), network, args.code, args.caffe)
     codec = cfg.model.head.decoder
     width, height = codec.input_size
     if args.size and args.size != f'{height}x{width}':
@@ -81,7 +81,6 @@ def convert(args: argparse.Namespace) -> None:
               'torch 0.4.0 lack and nothing here uses')
     model.load_state_dict(state_dict, strict=True)
 
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     meta = dict(official_code=OFFICIAL_CODES[args.code], network=network.name)
     torch.save(dict(meta=meta, state_dict=state_dict), args.out)
     cfg.dump(args.out.with_suffix('.py'))

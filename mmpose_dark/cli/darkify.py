@@ -3,6 +3,8 @@ import difflib
 from typing import List
 
 from .arguments import KeyValues, new_parser
+from .configs import read_config
+from .outputs import check_output
 
 
 def main(argv: List[str], prog: str) -> int:
@@ -29,18 +31,12 @@ def main(argv: List[str], prog: str) -> int:
     from rich.console import Console
     from rich.syntax import Syntax
 
-    from ..config import darkify, load_config
-    try:
-        stock = load_config(args.src)
-        dark = darkify(
-            stock, head=args.head, device_targets=args.device_targets,
-            alignment=args.alignment, **args.codec)
-    except (OSError, TypeError, ValueError) as error:
-        parser.error(str(error))
-    # So that MMPose's own tools know the names.
-    imports = dark.get('custom_imports') or dict(imports=[])
-    dark.custom_imports = dict(imports, imports=[
-        *dict.fromkeys(['mmpose_dark', *imports['imports']])])
+    from ..config import darkify
+    check_output(args.out, args.src)
+    stock = read_config(args.src)
+    dark = darkify(
+        stock, head=args.head, device_targets=args.device_targets,
+        alignment=args.alignment, **args.codec)
     diff = difflib.unified_diff(
         stock.pretty_text.splitlines(), dark.pretty_text.splitlines(),
         args.src, args.out or 'darkified', n=1, lineterm='')

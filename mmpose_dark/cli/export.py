@@ -8,9 +8,11 @@ mmpose_dark.deploy.runtime runs it with numpy, OpenCV and onnxruntime alone.
 """
 from collections import Counter
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 from .arguments import new_parser
+from .configs import read_config
+from .outputs import check_output
 
 
 def main(argv: List[str], prog: str) -> int:
@@ -33,22 +35,16 @@ def main(argv: List[str], prog: str) -> int:
         'stay float32')
     args = parser.parse_args(argv)
 
-    from mmpose.apis import init_model
-
+    check_output(args.out, args.config, args.checkpoint)
+    from ..checkpoints import load_model
     from ..codecs import DarkHeatmap
-    from ..config import load_config
     from ..deploy import PoseNetwork, export_onnx
-    try:
-        model = init_model(load_config(args.config), args.checkpoint, 'cpu')
-        network = PoseNetwork(model, args.flip_test, args.covariance,
-                              args.fp16)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    model: Any = load_model(read_config(args.config), args.checkpoint)
+    network = PoseNetwork(model, args.flip_test, args.covariance, args.fp16)
     codec = type(model.head.decoder)
     if not issubclass(codec, DarkHeatmap):
         print(f"The config's codec is {codec.__name__}; the file decodes with "
               f'{type(network.decoder.codec).__name__}.')
-    args.out.parent.mkdir(parents=True, exist_ok=True)
     export_onnx(network, args.out)
 
     import onnx

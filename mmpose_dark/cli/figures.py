@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import List
 
 from .arguments import new_parser
+from .outputs import check_folder
 from .progress import track
 
 
@@ -30,6 +31,10 @@ def main(argv: List[str], prog: str) -> int:
         help='of the training pictures; validation takes the next one '
         '(%(default)s)')
     args = parser.parse_args(argv)
+
+    if min(args.train, args.val, args.seed) < 0:
+        parser.error('--train, --val and --seed must not be negative')
+    check_folder(args.out)
 
     from ..synthetic import make_figures
     for split, number, seed in (('train', args.train, args.seed),

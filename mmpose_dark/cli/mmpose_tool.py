@@ -2,9 +2,10 @@
 import importlib.util
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, List
 
-from .configs import say_what_is_odd
+from .configs import read_config, say_what_is_odd
 
 
 def run_mmpose_tool(name: str, argv: List[str], prog: str) -> None:
@@ -27,6 +28,7 @@ def run_mmpose_tool(name: str, argv: List[str], prog: str) -> None:
         'mmpose_tool', _find(name))
     tool: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
+    tool.Config = SimpleNamespace(fromfile=read_config)
     merge_args = tool.merge_args
     tool.merge_args = lambda cfg, args: _prepared(merge_args(cfg, args))
     sys.argv = [prog, *argv]

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Tuple
 
 from .arguments import KeyValues
-from .configs import say_what_is_odd
+from .configs import read_config, say_what_is_odd
+from .errors import CannotRun
 from .progress import track
 
 
@@ -16,17 +17,24 @@ def add_source(parser: argparse.ArgumentParser, name: str) -> None:
         parser (ArgumentParser): Gets them
         name (str): Of the command, for its logs
     """
-    parser.add_argument('config', nargs='?', help='any top-down config')
-    parser.add_argument('checkpoint', nargs='?')
-    parser.add_argument('--heatmaps', type=Path, metavar='NPZ')
+    parser.add_argument('config', nargs='?',
+                        help='any top-down config: a path, or a name like '
+                        'mmpose::body_2d_keypoint/...')
+    parser.add_argument('checkpoint', nargs='?',
+                        help='its weights, a path or URL')
+    parser.add_argument('--heatmaps', type=Path, metavar='NPZ',
+                        help='maps that are kept, in place of a network')
     parser.add_argument('--ann', type=Path, metavar='JSON',
                         help='COCO annotations for --heatmaps')
-    parser.add_argument('--sigma', type=float, default=2,
+    parser.add_argument('--sigma', type=float,
                         help='training sigma of --heatmaps that another tool '
                         'wrote (default: 2)')
-    parser.add_argument('--work-dir', default=f'work_dirs/{name}')
+    parser.add_argument('--work-dir', default=f'work_dirs/{name}',
+                        help='for logs (%(default)s)')
     parser.add_argument('--cfg-options', nargs='+', metavar='KEY=VALUE',
-                        action=KeyValues, default={})
+                        action=KeyValues, default={},
+                        help='settings of the config to override, such as '
+                        'test_dataloader.dataset.data_root=data/coco')
 
 
 def check_source(parser: argparse.ArgumentParser,
@@ -34,8 +42,12 @@ def check_source(parser: argparse.ArgumentParser,
     """End with an error unless there is one source, and all of it."""
     if (args.heatmaps is None) == (args.checkpoint is None):
         parser.error('give either CONFIG and CHECKPOINT or --heatmaps')
-    if args.heatmaps and not args.ann:
-        parser.error('--heatmaps needs --ann')
+    if bool(args.heatmaps) != bool(args.ann):
+        parser.error('--heatmaps and --ann belong together')
+    if args.heatmaps and (args.config or args.cfg_options):
+        parser.error('--heatmaps is read without a config')
+    if args.sigma is not None and not args.heatmaps:
+        parser.error('--sigma is for --heatmaps: a config says its own')
 
 
 def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
@@ -47,14 +59,15 @@ def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
     """
     from .. import evaluation
     if args.heatmaps:
-        kept = evaluation.load(args.heatmaps, args.ann, args.sigma)
+        kept = evaluation.load(args.heatmaps, args.ann, args.sigma or 2)
         return kept, evaluation.coco_metric(args.ann, dict(
             CLASSES=['person'], sigmas=kept.sigmas,
             num_keypoints=len(kept.sigmas)))
-    from ..config import load_config
-    cfg = load_config(args.config)
-    cfg.merge_from_dict(args.cfg_options)
+    cfg = read_config(args.config, args.cfg_options)
     say_what_is_odd(cfg)
+    if not cfg.get('test_dataloader') or not cfg.get('test_evaluator'):
+        raise CannotRun(f'{args.config} has no test_dataloader and '
+                        'test_evaluator: there is nothing to measure on')
     # Detections have no labels beside them to measure errors by.
     cfg.test_dataloader.dataset.pop('bbox_file', None)
     runner = evaluation.build_test_runner(cfg, args.checkpoint, args.work_dir)

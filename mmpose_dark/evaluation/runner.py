@@ -3,13 +3,13 @@ import contextlib
 import copy
 import io
 import itertools
-import re
-from collections import OrderedDict
 from pathlib import Path
 from typing import Optional, Union
 
 from mmengine.config import Config
-from mmengine.runner import CheckpointLoader, Runner
+from mmengine.runner import Runner
+
+from ..checkpoints import load_weights
 
 #: a name for each Runner of a process: loggers are shared by theirs
 _NUMBERS = itertools.count(1)
@@ -41,7 +41,9 @@ def build_test_runner(cfg: Config,
         Runner: Its ``model`` in evaluation mode is what :func:`predict` runs.
 
     Raises:
-        ValueError: A checkpoint without weights that the model has.
+        OSError: The checkpoint cannot be read.
+        ValueError: It does not fit, see
+            :func:`mmpose_dark.checkpoints.load_weights`.
     """
     cfg = only_test(cfg)
     cfg.work_dir = str(work_dir)
@@ -56,27 +58,5 @@ def build_test_runner(cfg: Config,
     with contextlib.redirect_stdout(io.StringIO()):
         runner = Runner.from_cfg(cfg)
         if checkpoint is not None:
-            _load(runner, str(checkpoint))
+            load_weights(runner.model, checkpoint, cfg)
     return runner
-
-
-def _load(runner: Runner, checkpoint: str) -> None:
-    """Load weights; mmengine would only print that some are missing."""
-    found = CheckpointLoader.load_checkpoint(checkpoint, 'cpu')
-    state = found.get('state_dict', found)
-    # The model may rename keys, by a version in these.
-    renamed = OrderedDict((re.sub(r'^module\.', '', key), value)
-                          for key, value in state.items())
-    renamed._metadata = getattr(  # type: ignore[attr-defined]
-        state, '_metadata', OrderedDict())
-    try:
-        lost = [key for key in runner.model.load_state_dict(
-            renamed, strict=False).missing_keys
-                if not key.endswith('num_batches_tracked')]
-    except RuntimeError as error:  # sizes that differ
-        lost = [' '.join(str(error).split())]
-    if lost:
-        raise ValueError(
-            f'{checkpoint} is no checkpoint of this config: {len(lost)} '
-            'weights of the model are not in it or of another shape, '
-            f'{", ".join(lost[:3])[:300]} among them')
