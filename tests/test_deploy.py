@@ -94,7 +94,7 @@ def test_of_megvii():
 
 def test_codec_config_builds_the_codec_again():
     from mmpose.registry import KEYPOINT_CODECS
-    from mmpose_dark.deploy.onnx import codec_config
+    from mmpose_dark.codecs import codec_config
     for codec in (DarkHeatmap(**GEOMETRY, peak='raw', blur_kernel_size=5),
                   DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11,
                                     decoding='shift')):

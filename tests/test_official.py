@@ -363,7 +363,7 @@ def test_darkpose_codec_refuses():
 @needs_export
 def test_darkpose_decodes_alike_everywhere(rng):
     from mmpose_dark import DarkDecoder
-    from mmpose_dark.deploy.onnx import codec_config
+    from mmpose_dark.codecs import codec_config
     codec = DarkPoseHeatmap((96, 128), (24, 32), sigma=1)
     heatmaps = codec.encode(rng.uniform(0, 95, (1, 17, 2)))['heatmaps'][None]
     one, _ = codec.decode(heatmaps[0])

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 from conftest import needs_mmpose_1_3
-from mmpose_dark.deploy.runtime import check_boxes, crop, normalise
+from mmpose_dark.deploy.crop import check_boxes, crop, normalise
 
 
 @pytest.fixture(scope='module')

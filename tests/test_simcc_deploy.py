@@ -8,9 +8,10 @@ from mmengine.registry import DefaultScope
 from mmpose.apis import init_model
 from mmpose.registry import KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
+from mmpose_dark.codecs import codec_config
 from mmpose_dark.deploy import PoseNetwork
 from mmpose_dark.deploy.mmdeploy import simcc_decoder
-from mmpose_dark.deploy.onnx import codec_config, export_onnx, metadata
+from mmpose_dark.deploy.onnx import export_onnx, metadata
 from mmpose_dark.evaluation import (
     KeptVectors,
     Reliability,

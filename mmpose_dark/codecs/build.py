@@ -1,4 +1,5 @@
 """A codec from its config, with MMPose or without."""
+import inspect
 from typing import Any, Dict, Mapping, Type, Union
 
 from ..conventions import dark_codec
@@ -44,3 +45,22 @@ def build_codec(config: Mapping[str, Any]) -> Union[DarkHeatmap, DarkSimCC]:
         return _CODECS[name](**options)
     except TypeError as error:
         raise ValueError(f'{name}: {error}') from None
+
+
+def codec_config(codec: Union[DarkHeatmap, DarkSimCC]) -> Dict[str, Any]:
+    """The config that builds a DARK codec.
+
+    Args:
+        codec (DarkHeatmap | DarkSimCC): The codec
+
+    Returns:
+        dict: ``type`` and all arguments.
+    """
+    kind = DarkSimCC if isinstance(codec, DarkSimCC) else DarkHeatmap
+    names = set(inspect.signature(kind).parameters)
+    if isinstance(codec, DarkMegviiHeatmap):
+        names = names - {'sigma', 'use_udp'} | {'kernel_size'}
+    options = {name: getattr(codec, name) for name in sorted(names)}
+    if isinstance(codec, DarkSimCC):
+        options['sigma'] = codec.sigma.tolist()
+    return dict(type=type(codec).__name__, **options)

@@ -10,6 +10,7 @@ _PARTS = {
     'DarkDecoder': '.decoder',
     'PoseNetwork': '.network',
     'PoseRuntime': '.runtime',
+    'darkify_onnx': '.darkify',
     'export_onnx': '.onnx',
     'metadata': '.onnx',
     'register': '.mmdeploy',

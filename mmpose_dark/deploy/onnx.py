@@ -1,21 +1,17 @@
 """ONNX files of networks that end in keypoints, and what is said in them."""
-import inspect
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict, Union
 
 import torch
 
 from ..alignment import entries
-from ..codecs import DarkHeatmap, DarkMegviiHeatmap, DarkSimCC
+from ..codecs import codec_config
 from ..version import __version__
-from .network import attribute
-
-#: ONNX operators of this set are known to ONNX Runtime, OpenVINO and TensorRT
-OPSET = 18
+from .network import PoseNetwork, attribute
+from .onnx_file import OPSET, write
 
 
-def export_onnx(network, path):
+def export_onnx(network: PoseNetwork, path: Union[str, Path]) -> None:
     """Write a network as one ONNX file: weights, graph and how to use it.
 
     Input ``inputs`` in shape (batch, 3, h, w), outputs ``keypoints``,
@@ -37,7 +33,7 @@ def export_onnx(network, path):
     described = metadata(network)  # complains before the work is done
     outputs = ['keypoints', 'scores', 'covariances']
     with torch.no_grad():
-        program = torch.onnx.export(
+        program: Any = torch.onnx.export(
             network, (example, ),
             dynamo=True,
             opset_version=OPSET,
@@ -45,31 +41,10 @@ def export_onnx(network, path):
             output_names=outputs[:2 + network.decoder.return_covariance],
             dynamic_shapes=dict(inputs={0: torch.export.Dim('batch', min=1)}),
             verbose=False)
-    model = program.model_proto
-    _forget_where_it_was_made(model)
-    for key, value in described.items():
-        model.metadata_props.add(key=key, value=json.dumps(value))
-    Path(path).write_bytes(model.SerializeToString())
+    write(program.model_proto, path, described)
 
 
-def _forget_where_it_was_made(message: Any) -> None:
-    """Remove what torch notes beside the graph, in every part of it.
-
-    These are the stack traces of the export, which name folders of this
-    machine, and as much again: a third of a small network.
-
-    Args:
-        message (onnx.ModelProto): The model, or any message in it. Changed
-    """
-    for field, value in list(message.ListFields()):
-        if field.name in ('metadata_props', 'doc_string'):
-            message.ClearField(field.name)
-        elif field.message_type is not None:
-            for part in value if hasattr(value, '__len__') else [value]:
-                _forget_where_it_was_made(part)
-
-
-def metadata(network):
+def metadata(network: PoseNetwork) -> Dict[str, Any]:
     """What a user of an exported network has to know.
 
     Args:
@@ -111,22 +86,3 @@ def metadata(network):
         flip_test=network.flip_test,
         half=network.dtype == torch.float16,
         mmpose_dark=__version__)
-
-
-def codec_config(codec):
-    """The config that builds a DARK codec.
-
-    Args:
-        codec (DarkHeatmap | DarkSimCC): The codec
-
-    Returns:
-        dict: ``type`` and all arguments.
-    """
-    kind = DarkSimCC if isinstance(codec, DarkSimCC) else DarkHeatmap
-    names = set(inspect.signature(kind).parameters)
-    if isinstance(codec, DarkMegviiHeatmap):
-        names = names - {'sigma', 'use_udp'} | {'kernel_size'}
-    options = {name: getattr(codec, name) for name in sorted(names)}
-    if kind is DarkSimCC:
-        options['sigma'] = codec.sigma.tolist()
-    return dict(type=type(codec).__name__, **options)

@@ -1,0 +1,95 @@
+"""What a file says of itself: crop, normalisation, keypoints, codec."""
+import numbers
+from typing import Any, Dict, Mapping, Optional, Union
+
+from ..codecs import DarkHeatmap, DarkSimCC, codec_config
+from ..functional._checks import check_choice, check_positive
+from ..version import __version__
+
+#: what ``metadata`` may say
+KEYS = ('mean', 'std', 'bgr_to_rgb', 'padding', 'use_udp', 'keypoint_names',
+        'skeleton')
+
+
+def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
+             flip_test: bool,
+             metadata: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+    """The metadata of a file.
+
+    Args:
+        codec (DarkHeatmap | DarkSimCC): What reads its maps
+        num_keypoints (int): K
+        flip_test (bool): Whether the flip test is inside
+        metadata (Mapping, optional): ``mean`` and ``std`` of the channels in
+            the network's order, from 0 to 255; ``bgr_to_rgb``, whether that
+            order is R, G, B (``True``); ``padding``, what the box is
+            multiplied by (1.25); ``use_udp``, which has to be the codec's;
+            ``keypoint_names`` (K) and ``skeleton``, pairs of their indices.
+            Defaults to ``None``: not known, and
+            :class:`mmpose_dark.deploy.PoseRuntime` cannot run it
+
+    Returns:
+        dict: As of :func:`mmpose_dark.deploy.metadata`.
+
+    Raises:
+        ValueError: A value that makes no sense, or another alignment than the
+            codec's.
+    """
+    described = dict(
+        input_size=list(codec.input_size), codec=codec_config(codec),
+        flip_test=flip_test, half=False, mmpose_dark=__version__)
+    if metadata is None:
+        return described
+    unknown = sorted(set(metadata) - set(KEYS))
+    if unknown:
+        raise ValueError(f'metadata must be of {", ".join(KEYS)}, got '
+                         f'{", ".join(unknown)}')
+    use_udp = getattr(codec, 'use_udp', False)
+    if metadata.get('use_udp', use_udp) != use_udp:
+        raise ValueError(
+            f'metadata has use_udp={metadata["use_udp"]}, the codec '
+            f'use_udp={use_udp}: crop and codec must mean the same pixels')
+    names = _names(metadata.get('keypoint_names'), num_keypoints)
+    return dict(
+        described,
+        mean=_channels('mean', metadata.get('mean')),
+        std=_channels('std', metadata.get('std')),
+        bgr_to_rgb=check_choice('bgr_to_rgb', metadata.get('bgr_to_rgb', True),
+                                (True, False)),
+        padding=check_positive(metadata.get('padding', 1.25), 'padding'),
+        use_udp=use_udp, keypoint_names=names,
+        skeleton=_links(metadata.get('skeleton', []), num_keypoints))
+
+
+def _channels(name: str, values: Any) -> Any:
+    try:
+        found = [float(value) for value in values]
+        good = len(found) == 3 and (name != 'std' or min(found) > 0)
+    except (TypeError, ValueError):
+        good = False
+    if not good:
+        raise ValueError(
+            f'metadata must have {name}, three {"positive " * (name == "std")}'
+            f'numbers from 0 to 255, got {values!r}')
+    return found
+
+
+def _names(names: Any, num: int) -> Any:
+    if names is None:
+        return [str(i) for i in range(num)]
+    found = [names] if isinstance(names, str) else list(names)
+    if len(found) != num or len(set(map(str, found))) != num:
+        raise ValueError(f'keypoint_names must be {num} different names, one '
+                         f'for each keypoint, got {len(found)}')
+    return [str(name) for name in found]
+
+
+def _links(skeleton: Any, num: int) -> Any:
+    links = [tuple(link) for link in skeleton]
+    for link in links:
+        if len(link) != 2 or not all(
+                isinstance(end, numbers.Integral) and 0 <= int(end) < num
+                for end in link):
+            raise ValueError('skeleton must be pairs of indices below '
+                             f'{num}, got {link!r}')
+    return [[int(end) for end in link] for link in links]
