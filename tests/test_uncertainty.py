@@ -5,54 +5,26 @@ import json
 import numpy as np
 import pytest
 from conftest import run_command
+from mmpose.evaluation.metrics import CocoMetric
 from mmpose_dark.evaluation import (
     DarkCocoMetric,
     KeptHeatmaps,
-    Reliability,
     ap_gain,
     evaluated,
+    mmpose_scores,
     promised_scores,
-    reliability_table,
 )
 from mmpose_dark.functional import (
+    box_areas,
     ellipse_limit,
     encode_heatmaps,
+    expected_oks,
     mahalanobis,
+    pose_scores,
 )
 from mmpose_dark.visualization.uncertainty import draw_ellipses, ellipse
 
 P = np.array([[4., 1.], [1., 2.]])
-
-
-def reliability(rng, num, scale, dof):
-    """Errors of a Student distribution, told covariances as if it were P."""
-    errors = rng.multivariate_normal([0, 0], scale * P / 2, num)
-    errors /= np.sqrt(rng.chisquare(dof, (num, 1)) / dof)
-    return Reliability(
-        errors, np.broadcast_to(P, (num, 2, 2)).copy(), rng.random(num),
-        np.arange(num) // 5, np.arange(num) % 5)
-
-
-def test_calibration_finds_scale_and_tail(rng):
-    first, second = reliability(rng, 40000, .4, 3.).halves()
-    assert not set(first.people) & set(second.people)
-    scale, dof = first.calibrate()
-    assert scale == pytest.approx(.4, rel=.1)
-    assert dof == pytest.approx(3, rel=.2)
-    np.testing.assert_allclose(
-        second.scaled(scale).coverage(dof)[:4], (.5, .68, .9, .95), atol=.01)
-    assert second.scaled(scale).nll(dof) < second.nll()
-    # tails that are not longer than normal ones
-    scale, dof = reliability(rng, 40000, 2., 1e6).calibrate()
-    assert scale == pytest.approx(2, rel=.05) and dof > 50
-
-
-def test_table_has_a_row_for_each_part(rng):
-    found = reliability(rng, 500, 1., 5.)
-    table = reliability_table(
-        {**found.by_score(), **found.by_joint('abcde')})
-    rows = [line.split('|')[1].strip() for line in table.splitlines()[2:]]
-    assert rows[0] == 'score 0.0 to 0.2' and rows[-5:] == list('abcde')
 
 
 # ---- people, real annotations of COCO's kind
@@ -132,11 +104,43 @@ def test_metric_ranks_by_expected_oks(crowd):
     np.testing.assert_allclose(got, .5 * want, rtol=1e-5)
     ap = metric.evaluate(len(kept.samples))['coco/AP']
     both = [evaluated(kept, metric.coco, points, by)
-            for by in (want, scores.mean(1))]
+            for by in (want, mmpose_scores(scores))]
     base, gain, (low, high) = ap_gain(*both, rounds=20)
     assert base == pytest.approx(100 * ap, abs=1e-6)
     assert low <= gain <= high
     assert ap_gain(both[0], both[0], rounds=5)[1:] == (0, (0, 0))
+
+
+def test_the_rule_to_compare_with_is_mmposes(crowd, rng, tmp_path):
+    kept, path = crowd
+    metric = CocoMetric(str(path), nms_mode='none', format_only=True,
+                        outfile_prefix=str(tmp_path / 'said'))
+    metric.dataset_meta = metric_of(path).dataset_meta
+    scores = rng.uniform(-.1, 1.2, (12, 3))
+    scores[3] = .1, .2, -1.
+    kept.score(kept.decode(kept.heatmaps)[0], scores, metric)
+    said = json.loads((tmp_path / 'said.keypoints.json').read_text())
+    np.testing.assert_allclose(
+        [row['score'] for row in sorted(said, key=lambda r: r['image_id'])],
+        mmpose_scores(scores))
+
+
+def test_a_prediction_without_a_box_has_that_of_its_keypoints(crowd):
+    kept, path = crowd
+    metric = metric_of(path)
+    points, scores, covariances = give(metric, kept)
+    for sample in kept.samples:
+        del sample['pred_instances']['bboxes']
+    metric.results.clear()
+    metric.process(None, kept.samples)
+    image = kept.to_image(points)
+    boxes = np.concatenate([image.min(1), image.max(1)], 1)
+    want = pose_scores(expected_oks(
+        kept.covariances_in_image(covariances).astype(float),
+        box_areas(boxes), kept.sigmas), scores)
+    np.testing.assert_allclose(
+        [pred['bbox_scores'][0] for pred, _ in metric.results], .5 * want,
+        rtol=1e-5)
 
 
 def test_metric_is_cocos_with_its_own_modes(crowd):
@@ -171,7 +175,8 @@ def test_calibrate(crowd, rng, tmp_path, capsys):
     run_command('calibrate', '--heatmaps', tmp_path / 'maps.npz', '--ann',
              path, '--merge', 'none', '--out', tmp_path / 'out')
     said = capsys.readouterr().out
-    for words in ('all joints', 'both halves', 'calibration=(', 'AP of peop'):
+    for words in ('score 0.8 and more', 'of 120 of 40 people', 'Mean gap 0.',
+                  'AP of people ranked by MMPose', 'The defaults'):
         assert words in said
     assert (tmp_path / 'out/reliability.png').is_file()
 

@@ -9,6 +9,7 @@
     print(comparison_table(rows))
 """
 from .._markdown import markdown_table
+from .calibration import calibration_report, report_text
 from .comparison import (
     add_intervals,
     coco_metric,
@@ -18,7 +19,13 @@ from .comparison import (
 )
 from .heatmaps import MERGES, KeptHeatmaps, decoders, predict
 from .metric import DarkCocoMetric
-from .ranking import ap_gain, evaluated, promised_scores
+from .ranking import (
+    ap_gain,
+    evaluated,
+    mmpose_scores,
+    promised_scores,
+    promised_similarities,
+)
 from .reliability import LEVELS, Reliability, reliability_table
 from .runner import build_test_runner, only_test
 from .saved import load
@@ -26,9 +33,11 @@ from .timing import environment, take_turns
 from .vectors import KeptVectors
 
 __all__ = [
-    'LEVELS', 'MERGES', 'DarkCocoMetric', 'KeptHeatmaps', 'KeptVectors',
+    'DarkCocoMetric', 'KeptHeatmaps', 'KeptVectors', 'LEVELS', 'MERGES',
     'Reliability', 'add_intervals', 'ap_gain', 'build_test_runner',
-    'coco_metric', 'compare', 'comparison_table', 'decoders', 'environment',
-    'evaluated', 'load', 'markdown_table', 'only_test', 'predict',
-    'promised_scores', 'reliability_table', 'summary', 'take_turns'
+    'calibration_report', 'coco_metric', 'compare', 'comparison_table',
+    'decoders', 'environment', 'evaluated', 'load', 'markdown_table',
+    'mmpose_scores', 'only_test', 'predict', 'promised_scores',
+    'promised_similarities', 'reliability_table', 'report_text', 'summary',
+    'take_turns'
 ]

@@ -130,15 +130,22 @@ class KeptHeatmaps:
             for key in ('keypoints', 'keypoints_visible'))
         return truth, seen > 0
 
-    def oks(self, points: np.ndarray) -> np.ndarray:
-        """Object keypoint similarity (N, ), NaN where nothing is labelled."""
+    def similarities(self, points: np.ndarray) -> np.ndarray:
+        """Of the joints (N, K) to the truth, NaN where not labelled."""
         truth, seen = self.truth()
         area = np.array([_area(s) for s in self.samples])
         square = ((self.to_image(points) - truth)**2).sum(2)
         variance = (2 * self.sigmas)**2
         like = np.exp(-square / (2 * variance * area[:, None] + 1e-12))
+        like[~seen] = np.nan
+        return like
+
+    def oks(self, points: np.ndarray) -> np.ndarray:
+        """Object keypoint similarity (N, ), NaN where nothing is labelled."""
+        like = self.similarities(points)
+        seen = np.isfinite(like)
         with np.errstate(invalid='ignore'):
-            return (like * seen).sum(1) / seen.sum(1)
+            return np.where(seen, like, 0.).sum(1) / seen.sum(1)
 
     def pckh(self, points: np.ndarray, threshold: float) -> float:
         """PCKh as MPII has it: the share of labelled joints whose error is

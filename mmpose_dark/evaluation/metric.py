@@ -5,7 +5,7 @@ import numpy as np
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 
-from ..functional import expected_oks
+from .. import functional as F  # noqa: N812
 
 EXPECTED_OKS = 'expected_oks'
 
@@ -14,13 +14,14 @@ EXPECTED_OKS = 'expected_oks'
 class DarkCocoMetric(CocoMetric):
     """:class:`mmpose.evaluation.CocoMetric` with one more ``score_mode``.
 
-    ``'expected_oks'`` scores a person by the OKS to expect of its joints,
-    each weighted by its score, times the score of the box, as
-    ``'bbox_keypoint'`` does with the mean score alone. It needs a head with
-    ``output_covariance=True``.
+    ``'expected_oks'`` scores a person by the OKS to expect, see
+    :mod:`mmpose_dark.functional.scores`, times the score of the box, as
+    ``'bbox_keypoint'`` does with the mean of the scores above .2. It needs a
+    head with ``output_covariance=True``.
 
     The OKS of a person is by its area, which is not known of a prediction: it
-    is taken for .53 of the box, as MMPose does where a data set has none.
+    is taken for .53 of the box, as MMPose does where a data set has none. A
+    prediction without a box has that of its keypoints.
 
     Args:
         ann_file (str, optional): As of ``CocoMetric``, and so is all else
@@ -58,19 +59,13 @@ class DarkCocoMetric(CocoMetric):
                 "score_mode='expected_oks' needs predictions with "
                 'keypoint_covariances: give the head (DarkHeatmapHead, '
                 'DarkRTMCCHead and so on) output_covariance=True')
-        sigmas = (self.dataset_meta or {}).get('sigmas')
-        num = pred['keypoints'].shape[1]
-        if sigmas is None or len(sigmas) != num:
-            raise ValueError(
-                f"score_mode='expected_oks' needs the OKS constants of {num} "
-                "keypoints: the data set's metainfo must have that many "
-                f'sigmas, got {sigmas!r}')
-        if 'bbox' in pred:
-            width, height = np.asarray(pred['bbox'])[:, 2:].T
-        else:
-            width, height = np.ptp(pred['keypoints'], axis=1).T
-        area = np.maximum(.53 * width * height, 1.)
-        promised = expected_oks(
-            np.asarray(instances['keypoint_covariances'], float), area,
-            np.asarray(sigmas, float))
-        return (pred['keypoint_scores'] * promised).mean(1)
+        keypoints = np.asarray(pred['keypoints'], float)
+        boxes = instances['bboxes'] if 'bboxes' in instances else (
+            np.concatenate([keypoints.min(1), keypoints.max(1)], 1))
+        similarities = F.expected_oks(
+            np.asarray(instances['keypoint_covariances'], float),
+            F.box_areas(np.asarray(boxes, float)),
+            F.oks_sigmas((self.dataset_meta or {}).get('sigmas'),
+                         keypoints.shape[1]))
+        return F.pose_scores(similarities,
+                             np.asarray(pred['keypoint_scores'], float))

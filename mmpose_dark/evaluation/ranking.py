@@ -5,8 +5,22 @@ from typing import Any, Tuple
 
 import numpy as np
 
-from ..functional import expected_oks
+from .. import functional as F  # noqa: N812
 from .heatmaps import KeptHeatmaps
+
+
+def mmpose_scores(scores: np.ndarray, threshold: float = .2) -> np.ndarray:
+    """What MMPose's :class:`CocoMetric` ranks people by, in shape (N,).
+
+    Its ``score_mode='bbox_keypoint'``, the default: the mean of the scores
+    above ``keypoint_score_thr``, 0 where there is none.
+
+    Args:
+        scores (np.ndarray): of the joints in shape (N, K)
+        threshold (float): Defaults to .2, as there
+    """
+    above = scores > threshold
+    return np.where(above, scores, 0.).sum(1) / np.maximum(above.sum(1), 1)
 
 
 def promised_scores(kept: KeptHeatmaps, scores: np.ndarray,
@@ -17,12 +31,29 @@ def promised_scores(kept: KeptHeatmaps, scores: np.ndarray,
         kept (KeptHeatmaps): Whose people they are
         scores (np.ndarray): of the joints in shape (N, K)
         covariances (np.ndarray): in shape (N, K, 2, 2); squared input px
+
+    Raises:
+        ValueError: A data set without OKS constants.
     """
-    boxes = np.array([s['gt_instances']['bboxes'][0] for s in kept.samples])
-    area = .53 * np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    return (scores * expected_oks(
+    return F.pose_scores(promised_similarities(kept, covariances), scores)
+
+
+def promised_similarities(kept: KeptHeatmaps,
+                          covariances: np.ndarray) -> np.ndarray:
+    """What a head with ``score='similarity'`` says of joints, (N, K).
+
+    Args:
+        kept (KeptHeatmaps): Whose people they are
+        covariances (np.ndarray): in shape (N, K, 2, 2); squared input px
+
+    Raises:
+        ValueError: A data set without OKS constants.
+    """
+    boxes = np.array([s['gt_instances']['bboxes'][0] for s in kept.samples],
+                     float)
+    return F.expected_oks(
         kept.covariances_in_image(covariances).astype(float),
-        np.maximum(area, 1.), kept.sigmas)).mean(1)
+        F.box_areas(boxes), F.oks_sigmas(kept.sigmas, covariances.shape[1]))
 
 
 def evaluated(kept: KeptHeatmaps, coco: Any, points: np.ndarray,

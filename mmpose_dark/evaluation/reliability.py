@@ -1,5 +1,14 @@
-"""Do covariances hold? Coverage, likelihood, and what mends them."""
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+"""Do covariances hold? Coverage, likelihood, similarities, what mends them."""
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 import numpy as np
 from scipy.optimize import brentq
@@ -7,7 +16,9 @@ from scipy.optimize import brentq
 from .._markdown import markdown_table
 from ..functional import (
     TAIL_DOF,
+    box_areas,
     ellipse_limit,
+    expected_oks,
     log_likelihood,
     mahalanobis,
 )
@@ -30,12 +41,19 @@ class Reliability(NamedTuple):
         scores (np.ndarray): of the joints in shape (n,).
         people, joints (np.ndarray): Whose joint each is, and which, in shape
             (n,).
+        similarities (np.ndarray): What they came to, in shape (n,); NaN of a
+            data set without OKS constants.
+        reaches (np.ndarray): The distance (x, y) at which a joint of such a
+            box has the similarity exp(-1/2), in shape (n, 2); unit of the
+            errors, or NaN.
     """
     errors: np.ndarray
     covariances: np.ndarray
     scores: np.ndarray
     people: np.ndarray
     joints: np.ndarray
+    similarities: np.ndarray
+    reaches: np.ndarray
 
     @classmethod
     def of(cls, kept: KeptHeatmaps, heatmaps: np.ndarray,
@@ -54,8 +72,17 @@ class Reliability(NamedTuple):
         people, joints = np.isfinite(errors[..., 0]).nonzero()
         seen = people, joints
         covariances = covariances[seen] / np.outer(stride, stride)
+        similarities, reaches = np.full((2, *scores.shape), np.nan)
+        if len(kept.sigmas) == scores.shape[1]:
+            similarities = kept.similarities(points)
+            boxes = np.array([s['gt_instances']['bboxes'][0]
+                              for s in kept.samples], float)
+            reaches = 2 * kept.sigmas * np.sqrt(box_areas(boxes))[:, None]
+        in_image = stride * [np.divide(s['input_scale'], s['input_size'])
+                             for s in kept.samples]
         return cls(errors[seen], covariances.astype(float), scores[seen],
-                   people, joints)
+                   people, joints, similarities[seen],
+                   reaches[seen][:, None] / in_image[people])
 
     def part(self, which: np.ndarray) -> 'Reliability':
         """Some of the joints."""
@@ -75,6 +102,66 @@ class Reliability(NamedTuple):
     def scaled(self, scale: float) -> 'Reliability':
         """With other covariances."""
         return self._replace(covariances=scale * self.covariances)
+
+    def promised(self) -> np.ndarray:
+        """Similarities to expect of the joints, in shape (n,)."""
+        squares = self.reaches[:, :, None] * self.reaches[:, None]
+        return expected_oks((self.covariances / squares)[:, None],
+                            np.ones(len(squares)), np.array([.5]))[:, 0]
+
+    def gap(self, promised: Optional[np.ndarray] = None) -> float:
+        """How far promised similarities are from what they come to.
+
+        The mean over joints of the difference of both in ten bins of equal
+        width; see :meth:`bins`.
+
+        Args:
+            promised (np.ndarray, optional): in shape (n,). Defaults to
+                ``None``: :meth:`promised`
+        """
+        rows = self.bins(promised)
+        return sum(n * abs(said - came) for _, n, said, came in rows) / max(
+            sum(n for _, n, _, _ in rows), 1)
+
+    def bins(self, promised: Optional[np.ndarray] = None
+             ) -> List[Tuple[float, int, float, float]]:
+        """Similarities by what was promised: 0 to .1, .1 to .2 and so on.
+
+        Args:
+            promised (np.ndarray, optional): As of :meth:`gap`
+
+        Returns:
+            list[tuple]: For each bin with joints: where it begins, how many
+            they are, the mean promised and the mean they came to.
+        """
+        said = self.promised() if promised is None else promised
+        which = np.clip(10 * said, 0, 9).astype(int)
+        return [(i / 10, int((which == i).sum()),
+                 float(said[which == i].mean()),
+                 float(self.similarities[which == i].mean()))
+                for i in range(10) if (which == i).any()]
+
+    def interval(self, statistic: Callable[['Reliability'], Any],
+                 rounds: int = 1000, seed: int = 0
+                 ) -> Tuple[np.ndarray, np.ndarray]:
+        """95 % interval of a number, or many, by a bootstrap over people.
+
+        Args:
+            statistic (callable): Makes them of a :class:`Reliability`
+            rounds (int): Samples of the bootstrap. Defaults to 1000
+            seed (int): Of these. Defaults to 0
+
+        Returns:
+            tuple[np.ndarray]: The lower and the upper ends.
+        """
+        rng = np.random.default_rng(seed)
+        order = np.argsort(self.people, kind='stable')
+        _, starts = np.unique(self.people[order], return_index=True)
+        each = np.split(order, starts[1:])
+        found = [statistic(self.part(np.concatenate([each[i] for i in which])))
+                 for which in rng.integers(0, len(each), (rounds, len(each)))]
+        low, high = np.percentile(found, (2.5, 97.5), axis=0)
+        return low, high
 
     def calibrate(self) -> Tuple[float, float]:
         """A scale and degrees of freedom by which the ellipses hold.
@@ -104,8 +191,10 @@ class Reliability(NamedTuple):
 
     def by_score(self) -> Dict[str, 'Reliability']:
         """By how sure the network is."""
-        return {f'score {low:.1f} to {min(high, 1):.1f}': self.part(
-            (self.scores >= low) & (self.scores < high))
+        return {
+            f'score {low:.1f} ' + (
+                f'to {high:.1f}' if high < np.inf else 'and more'):
+            self.part((self.scores >= low) & (self.scores < high))
             for low, high in zip(SCORES, SCORES[1:])}
 
     def by_joint(self, names: Sequence[str]) -> Dict[str, 'Reliability']:

@@ -20,7 +20,7 @@ from .decode import (
 from .encode import encode_heatmaps, keypoint_weights
 from .flip import flip_heatmaps
 from .modulate import modulate_heatmaps
-from .oks import BOX_SHARE, box_areas, expected_oks
+from .oks import BOX_SHARE, box_areas, expected_oks, oks_sigmas
 from .scores import pose_scores
 from .simcc import (
     decode_simcc,
@@ -38,6 +38,6 @@ __all__ = [
     'ellipse_level', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
     'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
     'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
-    'mahalanobis', 'modulate_heatmaps', 'pck_accuracy', 'pose_scores',
-    'scale_covariances', 'scale_keypoints', 'vector_accuracy'
+    'mahalanobis', 'modulate_heatmaps', 'oks_sigmas', 'pck_accuracy',
+    'pose_scores', 'scale_covariances', 'scale_keypoints', 'vector_accuracy'
 ]
