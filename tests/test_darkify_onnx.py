@@ -1,5 +1,6 @@
 """Files that others wrote, made to end in keypoints."""
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -314,6 +315,71 @@ def test_without_a_crop_the_runtime_says_what_lacks(tmp_path):
     assert len(run(target, crops())) == 3
     with pytest.raises(ValueError, match='does not say padding.*darkify_onnx'):
         PoseRuntime(target)
+
+
+def test_a_ready_set_says_all(tmp_path):
+    """A network of the size of those that people have."""
+    source, target = tmp_path / 'in.onnx', tmp_path / 'out.onnx'
+    rows = 17, 64, 48
+    save(source, [conv(to='heat')], [value('heat', ['n', *rows])],
+         [weight('w', kernel(num=17))], shape=['n', 3, 256, 192])
+    darkify_onnx(source, target, 'vitpose', flip_indices='names',
+                 metadata=dict(padding=1.))
+    said = PoseRuntime(target).metadata
+    assert said['codec']['use_udp'] is said['use_udp'] is True
+    assert said['codec']['heatmap_size'] == [48, 64]
+    assert said['codec']['sigma'] == 2 and said['padding'] == 1
+    assert said['keypoint_names'][16] == 'right_ankle'
+    assert said['mean'][2] == 103.53 and said['flip_test'] is True
+    image = np.random.default_rng(0).integers(0, 256, (90, 60, 3), np.uint8)
+    straight, mirror = (PoseRuntime(target)(picture, [[0, 0, 59, 89]])
+                        for picture in (image, image[:, ::-1].copy()))
+    swap = [0, *(i + 1 - 2 * (i % 2 == 0) for i in range(1, 17))]
+    np.testing.assert_allclose(straight[0][..., 0],
+                               59 - mirror[0][:, swap, 0], atol=.05)
+
+
+# ---- from the command line
+
+
+def test_the_command_writes_the_same(tmp_path, capsys):
+    from mmpose_dark.cli import main
+    source = plain(tmp_path / 'in.onnx')
+    files = [tmp_path / 'a.onnx', tmp_path / 'b.onnx']
+    assert main([
+        'export', str(source), '--codec', 'type=MSRAHeatmap', 'sigma=1',
+        '--covariance', '--flip-test', '--metadata', 'mean=[120, 110, 100]',
+        'std=[60, 55, 50]', "keypoint_names=['nose','left','right','tail']",
+        '--outputs', 'heat', '--', str(files[0])]) == 0
+    assert 'outputs keypoints, scores, covariances' in capsys.readouterr().out
+    darkify_onnx(source, files[1], CODEC, covariance=True, flip_indices=FLIP,
+                 metadata=METADATA)
+    one, other = (onnx.load(str(path)) for path in files)
+    assert one.graph == other.graph
+    assert list(one.metadata_props) == list(other.metadata_props)
+
+
+@pytest.mark.parametrize('arguments, said', [
+    ('', 'needs either --like or --codec'),
+    ('--like udp --codec sigma=1', 'needs either --like or --codec'),
+    ('--like heatmaps', 'invalid choice'),
+    ('--codec sigma', "'sigma' is not KEY=VALUE"),
+    ('--codec type=MSRAHeatmap', "missing 1 required .*'sigma'"),
+    ('--like heatmap --fp16', '--fp16 is for a config'),
+    ('--like rtmpose', 'no output has the shape of two vectors'),
+    ('--codec type=MSRAHeatmap sigma=1 --flip-test', 'have left and right'),
+])
+def test_the_command_says_what_is_wrong(arguments, said, tmp_path, capsys):
+    from mmpose_dark.cli import main
+    source, target = plain(tmp_path / 'in.onnx'), tmp_path / 'out.onnx'
+    try:
+        status = main(['export', str(source), str(target),
+                       *arguments.split()])
+    except SystemExit as end:
+        status = end.code
+    err = capsys.readouterr().err
+    assert status == 2 and re.search(said, err.splitlines()[-1])
+    assert not target.exists() and 'Traceback' not in err
 
 
 # ---- what is refused

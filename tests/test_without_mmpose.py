@@ -57,7 +57,7 @@ def test_with_mmpose_the_codecs_are_those_of_its_registry():
 def test_what_builds_no_codec_is_said():
     from mmpose_dark.codecs import build_codec
     for config, said in (
-            (dict(type='DarkHeatmap'), "arguments.*'sigma'"),
+            (dict(type='DarkHeatmap'), "DarkHeatmap: missing.*'sigma'"),
             (dict(sigma=2), 'None is a codec of another kind'),
             (dict(type='RegressionLabel'), 'no map to read'),
             (dict(CODECS[2], width=3), "keyword argument 'width'")):

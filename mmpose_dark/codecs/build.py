@@ -44,7 +44,8 @@ def build_codec(config: Mapping[str, Any]) -> Union[DarkHeatmap, DarkSimCC]:
     try:
         return _CODECS[name](**options)
     except TypeError as error:
-        raise ValueError(f'{name}: {error}') from None
+        raise ValueError(
+            f'{name}: {str(error).rpartition("() ")[2]}') from None
 
 
 def codec_config(codec: Union[DarkHeatmap, DarkSimCC]) -> Dict[str, Any]:

@@ -18,15 +18,15 @@ from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap, DarkSimCC, build_codec
 from .assembly import Assembly
 from .description import describe
+from .keypoint_sets import mirrored
 from .network_file import NetworkFile, read_network
-from .onnx_file import OPSET, write
+from .onnx_file import OPSET, OUTPUTS, write
 from .ready import READY, ready_codec, ready_metadata
 
 Codec = Union[DarkHeatmap, DarkSimCC]
 
-#: names in the files of this package
+#: of a decoder
 INPUTS = 'heatmaps', 'simcc_y'
-OUTPUTS = 'keypoints', 'scores', 'covariances'
 
 
 def darkify_onnx(source: Union[str, Path],
@@ -34,7 +34,7 @@ def darkify_onnx(source: Union[str, Path],
                  codec: Union[str, Mapping[str, Any]],
                  *,
                  covariance: bool = False,
-                 flip_indices: Optional[Sequence[int]] = None,
+                 flip_indices: Union[None, str, Sequence[int]] = None,
                  outputs: Optional[Sequence[str]] = None,
                  metadata: Optional[Mapping[str, Any]] = None) -> None:
     r"""Make an ONNX file that ends in heatmaps or vectors end in keypoints.
@@ -57,10 +57,11 @@ def darkify_onnx(source: Union[str, Path],
             which has metadata too
         covariance (bool): Whether to put out covariances. Defaults to
             ``False``
-        flip_indices (Sequence[int], optional): The index of the symmetric
-            keypoint of each of the K: the flip test is in the file, both
-            passes merged at their exact offset. Defaults to ``None``: no flip
-            test
+        flip_indices (Sequence[int] | str, optional): The index of the
+            symmetric keypoint of each of the K, or ``'names'``: by left and
+            right in ``keypoint_names``. The flip test is then in the file,
+            both passes merged at their exact offset. Defaults to ``None``:
+            no flip test
         outputs (Sequence[str], optional): The names of the outputs with the
             heatmaps, or with the vectors over x and over y. Defaults to
             ``None``: found by their shapes, of several stages the last
@@ -92,13 +93,30 @@ def darkify_onnx(source: Union[str, Path],
     built = _fitted(codec, network)
     if covariance:
         built.check_covariance()
-    if flip_indices is not None:  # it says what is wrong with them
-        F.flip_heatmaps(np.zeros((num, 1, 1)), flip_indices)
     described = describe(built, num, flip_indices is not None, said)
+    swap = _swap(flip_indices, described.get('keypoint_names', []), num)
     decoder = _decoder(json.dumps(described['codec']), num, covariance)
     if network.opset > OPSET:
         decoder = version_converter.convert_version(decoder, network.opset)
-    write(_joined(network, decoder, built, flip_indices), target, described)
+    write(_joined(network, decoder, built, swap), target, described)
+
+
+def _swap(flip_indices: Union[None, str, Sequence[int]],
+          names: Sequence[str], num: int) -> Optional[List[int]]:
+    """The symmetric keypoint of each of the K."""
+    if flip_indices is None:
+        return None
+    if isinstance(flip_indices, str):
+        indices = mirrored(names)
+        if flip_indices != 'names' or indices == list(range(len(names))):
+            raise ValueError(
+                "flip_indices must be indices, or 'names' where keypoint_names"
+                f' have left and right, got {flip_indices!r} and the names '
+                f'{list(names)[:3] or "(none)"}')
+        return indices
+    # It says what is wrong with them.
+    F.flip_heatmaps(np.zeros((num, 1, 1)), flip_indices)
+    return list(flip_indices)
 
 
 def _reads_vectors(codec: Union[str, Mapping[str, Any]]) -> bool:
@@ -142,19 +160,15 @@ def _decoder(config: str, num: int, covariance: bool) -> onnx.ModelProto:
     import torch
 
     from .decoder import DarkDecoder
+    from .export import export_module
     codec = build_codec(json.loads(config))
-    decoder = DarkDecoder.from_codec(codec, covariance).eval()
     sizes: Sequence[Sequence[int]] = [
         (bins, ) for bins in codec.num_bins
     ] if isinstance(codec, DarkSimCC) else [codec.heatmap_size[::-1]]
-    batch = torch.export.Dim('batch', min=1)
-    program: Any = torch.onnx.export(
-        decoder, tuple(torch.zeros(2, num, *size) for size in sizes),
-        dynamo=True, opset_version=OPSET,
-        input_names=INPUTS[:len(sizes)],
-        output_names=OUTPUTS[:2 + covariance],
-        dynamic_shapes=tuple({0: batch} for _ in sizes), verbose=False)
-    return program.model_proto
+    return export_module(
+        DarkDecoder.from_codec(codec, covariance),
+        [torch.zeros(2, num, *size) for size in sizes], INPUTS[:len(sizes)],
+        OUTPUTS[:2 + covariance])
 
 
 def _joined(network: NetworkFile, decoder: onnx.ModelProto, codec: Codec,

@@ -7,8 +7,9 @@ import torch
 from ..alignment import entries
 from ..codecs import codec_config
 from ..version import __version__
+from .export import export_module
 from .network import PoseNetwork, attribute
-from .onnx_file import OPSET, write
+from .onnx_file import OUTPUTS, write
 
 
 def export_onnx(network: PoseNetwork, path: Union[str, Path]) -> None:
@@ -26,22 +27,13 @@ def export_onnx(network: PoseNetwork, path: Union[str, Path]) -> None:
         ImportError: onnx or onnxscript is not installed.
         ValueError: As of :func:`metadata`.
     """
-    network.eval()
     width, height = network.decoder.codec.input_size
     example = torch.zeros(2, 3, height, width,
                           device=next(network.parameters()).device)
     described = metadata(network)  # complains before the work is done
-    outputs = ['keypoints', 'scores', 'covariances']
-    with torch.no_grad():
-        program: Any = torch.onnx.export(
-            network, (example, ),
-            dynamo=True,
-            opset_version=OPSET,
-            input_names=['inputs'],
-            output_names=outputs[:2 + network.decoder.return_covariance],
-            dynamic_shapes=dict(inputs={0: torch.export.Dim('batch', min=1)}),
-            verbose=False)
-    write(program.model_proto, path, described)
+    model = export_module(network, [example], ['inputs'],
+                          OUTPUTS[:2 + network.decoder.return_covariance])
+    write(model, path, described)
 
 
 def metadata(network: PoseNetwork) -> Dict[str, Any]:

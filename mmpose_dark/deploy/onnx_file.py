@@ -9,6 +9,8 @@ import onnx
 OPSET = 18
 #: the version of the format that has it
 IR_VERSION = 8
+#: names of what is put out, the last one where it is asked for
+OUTPUTS = 'keypoints', 'scores', 'covariances'
 #: a larger file is not one file: protobuf's limit, and room for the rest
 _LARGEST = 2**31 - 2**24
 
