@@ -54,6 +54,30 @@ def mirror_offset(input_size: Tuple[float, float],
     return x, y
 
 
+def check_map(input_size: Tuple[int, int], heatmap_size: Tuple[int, int],
+              sigma: float) -> None:
+    """Refuse sizes that were swapped, and a Gaussian wider than its map.
+
+    Args:
+        input_size (tuple): Size of the input (w, h); px
+        heatmap_size (tuple): Size of the heatmap (W, H); px
+        sigma (float): Of the Gaussian; heatmap px
+
+    Raises:
+        ValueError: One is wide and the other tall, or sigma is more than half
+            a side of the heatmap.
+    """
+    (w, h), (width, height) = input_size, heatmap_size
+    if (w - h) * (width - height) < 0:
+        raise ValueError(
+            f'input_size={(w, h)} is {"wide" if w > h else "tall"} and '
+            f'heatmap_size={(width, height)} is not: both are (width, height)')
+    if sigma > min(width, height) / 2:
+        raise ValueError(
+            f'sigma must be at most half a side of heatmap_size='
+            f'{(width, height)}, in heatmap px, got {sigma}')
+
+
 def check_alignment(cfg: Any) -> bool:
     """Warn where crop, codec and flip test of a config contradict each other.
 
@@ -92,32 +116,6 @@ def check_alignment(cfg: Any) -> bool:
     if any(name == 'DarkPoseHeatmap' for _, name in built):
         return _warn_unless_darkpose(crops, shift)
     return warn_unless_aligned(crops, codecs, shift)
-
-
-def check_codec(cfg: Any) -> bool:
-    """Warn where the ``codec`` of a config is not the one it decodes by.
-
-    In a config with ``_base_`` a new ``codec`` does not reach what the base
-    built of its own: ``model.head.decoder`` and the pipelines.
-
-    Args:
-        cfg (Config): Any config.
-
-    Returns:
-        bool: Whether there is no such difference.
-    """
-    said = cfg.get('codec')
-    used = ((cfg.get('model') or {}).get('head') or {}).get('decoder')
-    names = [next(entries(entry), (None, None))[1] if isinstance(entry, dict)
-             else None for entry in (said, used)]
-    if None in names or names[0] == names[1]:
-        return True
-    warnings.warn(
-        f'codec is a {names[0]}, but model.head.decoder is a {names[1]}, and '
-        'that one is used. In a config with _base_, set model.head.decoder '
-        'and the encoders of the pipelines as well, or use '
-        'mmpose-dark darkify', stacklevel=2)
-    return False
 
 
 def warn_unless_aligned(crops: Set[bool], codecs: Set[Any],

@@ -9,6 +9,7 @@ from mmpose.registry import KEYPOINT_CODECS
 
 from . import codecs  # noqa: F401  registers all codecs
 from .alignment import entries
+from .consistency import is_dark, unused_codec
 from .conventions import HEADS, dark_codec
 from .shipped import CONFIGS
 
@@ -74,6 +75,7 @@ def darkify(cfg,
                          'that draws the heatmaps')
     cfg = load_config(cfg)
     _check_vectors(cfg, alignment, device_targets)
+    _show_what_decodes(cfg)
     if alignment == 'udp':
         codec_overrides['use_udp'] = True
     _swap_codecs(cfg, codec_overrides)
@@ -115,6 +117,15 @@ def _check_vectors(cfg, alignment, device_targets):
         raise ValueError(
             'device_targets=True is for heatmaps: the vectors of SimCC are '
             'short enough to travel. Leave it out')
+
+
+def _show_what_decodes(cfg):
+    """A stock ``codec`` that nothing uses must not look used.
+
+    Those of MMPose's UDP configs for DeepFashion do not reach the head.
+    """
+    if unused_codec(cfg) and not is_dark(cfg.codec):
+        cfg.codec = copy.deepcopy(cfg.model.head.decoder)
 
 
 def _swap_codecs(cfg, overrides):

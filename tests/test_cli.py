@@ -168,3 +168,20 @@ def test_a_checkpoint_of_another_network_is_refused(command, refused):
     first, second = said.splitlines()
     assert f'{OTHERS} does not fit {THIN}' in first
     assert second.count('head.') == 3 and second.count('is missing') == 3
+
+
+def test_the_test_loop_of_mmpose_takes_no_other_checkpoint(
+        refused, tmp_path):
+    from mmpose_dark.synthetic import make_figures
+    make_figures(tmp_path / 'val', 1)
+    options = ['--cfg-options',
+               f'test_dataloader.dataset.data_root={tmp_path}',
+               'test_dataloader.num_workers=0',
+               'test_dataloader.persistent_workers=False',
+               f'test_evaluator.ann_file={tmp_path}/val/person_keypoints.json']
+    first, second = refused('test', THIN, OTHERS, *options).splitlines()
+    assert f'{OTHERS} does not fit {THIN}' in first and 'missing' in second
+    (tmp_path / 'text.pth').write_text('no weights')
+    assert 'text.pth is no checkpoint' in refused(
+        'test', THIN, tmp_path / 'text.pth', *options)
+    assert run_command('test', THIN, WEIGHTS, *options) == 0

@@ -20,7 +20,6 @@ from mmpose.structures import (
     MultilevelPixelData,
     PoseDataSample,
 )
-from mmpose_dark.alignment import check_codec
 from mmpose_dark.functional import (
     encode_heatmaps,
     flip_heatmaps,
@@ -399,17 +398,6 @@ def test_our_heads_need_not_be_told():
         assert not check_alignment(cfg)
     cfg.model.test_cfg.flip_test = False
     assert check_alignment(cfg)
-
-
-def test_a_codec_that_does_not_reach_the_head_is_named(recwarn):
-    cfg = config(False, False, True)
-    assert check_codec(cfg)  # there is no variable of that name
-    cfg.codec = dict(CODEC)
-    assert check_codec(cfg) and not recwarn
-    cfg.codec = dict(type='MSRAHeatmap')
-    with pytest.warns(UserWarning, match='codec is a MSRAHeatmap, but '
-                      'model.head.decoder is a DarkHeatmap'):
-        assert not check_codec(cfg)
 
 
 def test_the_head_warns_of_what_it_sees():

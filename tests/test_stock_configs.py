@@ -36,6 +36,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
 from mmpose_dark.alignment import entries
+from mmpose_dark.consistency import contradictions
 
 register_all_modules()
 pytestmark = pytest.mark.slow
@@ -129,6 +130,7 @@ def test_darkified_config_predicts(path):
         return
 
     cfg = darkify(stock)
+    assert not contradictions(cfg, training=True)
     model = cfg.model
     torch.manual_seed(0)
     head = MODELS.build(model.head)

@@ -141,5 +141,6 @@ def _register(registry):
 #: module of another package -> what is done as soon as it is there
 _THEN = {
     'mmengine.config.utils': engine.name_configs,
+    'mmengine.runner.runner': engine.watch_runs,
     'mmpose.registry': _register,
 }

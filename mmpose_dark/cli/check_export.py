@@ -17,7 +17,7 @@ import numpy as np
 
 from .._markdown import markdown_table
 from .arguments import KeyValues, new_parser
-from .configs import read_config
+from .configs import check_config, read_config
 from .errors import CannotRun
 
 EXPORTED = 'exported'
@@ -121,6 +121,7 @@ def main(argv: List[str], prog: str) -> int:
     from ..evaluation import build_test_runner
     from ..model import apply_dark
     cfg = read_config(args.config, args.cfg_options)
+    check_config(cfg)
     try:
         pose = PoseRuntime(args.onnx)
     except (ImportError, OSError, ValueError):

@@ -35,12 +35,23 @@ def read_config(name: str, options: Mapping[str, Any] = {}) -> Any:  # noqa: B00
     return cfg
 
 
-def say_what_is_odd(cfg: Any) -> None:
-    """Warnings on stderr about a config that runs, but not as it seems."""
-    from ..alignment import check_alignment, check_codec
-    with warnings.catch_warnings(record=True) as found:
+def check_config(cfg: Any, training: bool = False) -> None:
+    """Refuse a config that contradicts itself; warn of one that is odd.
+
+    Args:
+        cfg (Config): Any config
+        training (bool): Whether it is to train a network
+
+    Raises:
+        CannotRun: Its parts mean other codecs, and what mends that.
+    """
+    from ..alignment import check_alignment
+    from ..consistency import contradictions
+    found = contradictions(cfg, training)
+    if found:
+        raise CannotRun(found[0])
+    with warnings.catch_warnings(record=True) as odd:
         warnings.simplefilter('always')
-        check_codec(cfg)
         check_alignment(cfg)
-    for warning in found:
+    for warning in odd:
         print(f'Warning: {warning.message}', file=sys.stderr)

@@ -88,8 +88,10 @@ def _of_config(args: argparse.Namespace) -> None:
     from ..checkpoints import load_model
     from ..codecs import DarkHeatmap
     from ..deploy import PoseNetwork, export_onnx
-    from .configs import read_config
-    model: Any = load_model(read_config(args.network), args.checkpoint)
+    from .configs import check_config, read_config
+    cfg = read_config(args.network)
+    check_config(cfg)
+    model: Any = load_model(cfg, args.checkpoint)
     network = PoseNetwork(model, args.flip_test, args.covariance, args.fp16)
     codec = type(model.head.decoder)
     if not issubclass(codec, DarkHeatmap):

@@ -5,7 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, List
 
-from .configs import read_config, say_what_is_odd
+from .configs import check_config, read_config
+from .errors import CannotRun
 
 
 def run_mmpose_tool(name: str, argv: List[str], prog: str) -> None:
@@ -30,7 +31,8 @@ def run_mmpose_tool(name: str, argv: List[str], prog: str) -> None:
     spec.loader.exec_module(tool)
     tool.Config = SimpleNamespace(fromfile=read_config)
     merge_args = tool.merge_args
-    tool.merge_args = lambda cfg, args: _prepared(merge_args(cfg, args))
+    tool.merge_args = lambda cfg, args: _prepared(
+        merge_args(cfg, args), name == 'train.py')
     sys.argv = [prog, *argv]
     tool.main()
 
@@ -47,12 +49,14 @@ def _find(name: str) -> Path:
         f'beside {package}; reinstall mmpose (1.x) from a wheel or a clone')
 
 
-def _prepared(cfg: Any) -> Any:
+def _prepared(cfg: Any, training: bool) -> Any:
     """The config as the tool is to run it."""
     import torch
     from mmengine.device import get_device
 
-    say_what_is_odd(cfg)
+    check_config(cfg, training)
+    if not training:
+        _check_weights(cfg)
     if cfg.get('launcher') == 'pytorch' and get_device() == 'cpu':
         # mmengine would take a CUDA device for every process.
         torch.distributed.init_process_group('gloo')
@@ -65,3 +69,14 @@ def _prepared(cfg: Any) -> Any:
                                                False)),
             **cfg.get('model_wrapper_cfg') or {})
     return cfg
+
+
+def _check_weights(cfg: Any) -> None:
+    """Refuse a checkpoint that mmengine would load in part, and print."""
+    from ..checkpoints import read_checkpoint
+    try:
+        read_checkpoint(cfg.load_from)
+    except (OSError, ValueError) as error:
+        raise CannotRun(error) from None
+    hook = 'mmpose_dark.cli.weights_hook.CheckWeights'
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), dict(type=hook)]

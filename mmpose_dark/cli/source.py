@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Tuple
 
 from .arguments import KeyValues
-from .configs import read_config, say_what_is_odd
+from .configs import check_config, read_config
 from .errors import CannotRun
 from .progress import track
 
@@ -64,7 +64,7 @@ def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
             CLASSES=['person'], sigmas=kept.sigmas,
             num_keypoints=len(kept.sigmas)))
     cfg = read_config(args.config, args.cfg_options)
-    say_what_is_odd(cfg)
+    check_config(cfg)
     if not cfg.get('test_dataloader') or not cfg.get('test_evaluator'):
         raise CannotRun(f'{args.config} has no test_dataloader and '
                         'test_evaluator: there is nothing to measure on')

@@ -4,7 +4,7 @@ from typing import Any, Dict, Optional, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..alignment import mirror_offset
+from ..alignment import check_map, mirror_offset
 from ..functional._checks import (
     check_choice,
     check_one_instance,
@@ -118,7 +118,7 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
                 'use_udp=True divides by (size - 1) and needs sizes of at '
                 f'least 2, got input_size={self.input_size}, '
                 f'heatmap_size={self.heatmap_size}')
-
+        check_map(self.input_size, self.heatmap_size, sigma)
 
         # px of the input image per px of the heatmap, (w, h)
         corner = 1 if use_udp else 0
