@@ -1,115 +1,230 @@
 """Poses of the people in images and videos, read by DARK.
 
-INPUT is an image, a video, a folder of both, or a glob pattern in quotes. The
-people are where --bboxes or the detector of --det says; without either, each
-image is taken for one person. The default network knows the figures of
-the command ``figures`` only; for photographs give one of your own, of which a
-config of a stock codec is decoded by DARK too. Writes, under --out, every
-image and video with the poses drawn in, and predictions.json: COCO-style
-images, categories and annotations, whose keypoints are x, y and score. A file
-that cannot be read is reported and skipped, and the exit status is 1.
+INPUT is an image, a video, a folder of both, a glob pattern in quotes or a
+URL; there may be several. Without options a public network of MMPose's finds
+the poses, and MMPose's own detector the people; both are fetched once. A
+config of a stock codec is read by DARK too.
+
+Writes, under --out, every image and video with the poses drawn in, and
+predictions.json: COCO-style images, categories and annotations, whose
+keypoints are x, y and score. A file that cannot be read is reported and
+skipped. The exit status is 1 where that happens, and where there is no pose
+to see.
 """
 import argparse
-import json
+import socket
 import sys
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Callable, Iterator, List, Tuple
+
+import numpy as np
 
 from ..shipped import FIGURES
+from . import networks
 from .arguments import new_parser
+from .devices import check_device
+from .errors import CannotRun
+from .outputs import check_folder, check_output
 from .progress import Progress
 
-#: the network that comes with the repository
+#: the network of --figures
 CONFIG = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
 CHECKPOINT = FIGURES / 'td-hm_res18-thin_dark_figures-128x96.pth'
+#: how many pictures --figures draws
+DRAWN = 6
+#: so many joints of one person above --kpt-thr are a pose
+FEWEST = 3
+#: how long a host on the web may be silent; s
+TIMEOUT = 20
 
-
-def run(path: Path, name: str, readers: Any, boxes: Any, coco: Any,
-        args: argparse.Namespace) -> Iterator[None]:
-    """Everything for one file; yields after each image."""
-    from ..visualization import files
-    fps = files.frame_rate(path)
-    pictures = files.Pictures(args.out / 'visualizations', name, fps)
-    for frame, image in enumerate(files.read(path)):
-        if boxes is None:
-            found = readers.boxes(image)
-        elif (name, frame) in boxes:
-            found = boxes[name, frame]
-        elif (name, 0) in boxes:
-            found = boxes[name, 0]  # of a video given as one image
-        else:
-            raise files.BrokenFile(f'--bboxes has no image {name!r}')
-        samples = readers.predict(image, found)
-        people = samples['DARK'].pred_instances if samples else []
-        coco.add(name, frame if fps else None, image, people)
-        pictures.write(readers.draw(image, samples, args.kpt_thr))
-        yield
-    pictures.close()
+#: from name, number of the frame and image to the people in it
+Finder = Callable[[str, int, np.ndarray], Any]
 
 
 def main(argv: List[str], prog: str) -> int:
     """Find, draw and write."""
+    args = _arguments(argv, prog)
+    check_device(args.device)
+    check_folder(args.out)
+    socket.setdefaulttimeout(TIMEOUT)
+    if args.figures and args.input:
+        print('Note: the network of --figures knows drawn people only, no '
+              'photographs', file=sys.stderr)
+    if not args.input:
+        args.input, args.bboxes = _draw_figures(args.out / 'figures')
+    result = args.out / 'predictions.json'
+    check_output(result, args.bboxes)
+
+    from ..visualization import files
+    sources = files.find_sources(args.input)
+    _check_pictures(args.out, sources)
+    try:
+        readers, find = _load(args)
+    except networks.Unreachable as error:
+        error.tell(prog)
+        return 2
+    coco = files.CocoFile(readers.models['DARK'].dataset_meta)
+    skipped = 0
+    try:
+        with Progress() as progress:
+            task = progress.add_task('images', total=len(sources))
+            for source in sources:
+                try:
+                    for images in _run(source, find, readers, coco, args):
+                        progress.update(task, advance=1 / images)
+                except files.BrokenFile as error:
+                    skipped += 1
+                    print(f'skipped {source.where}: {error}', file=sys.stderr)
+    finally:  # what is done is kept, also where it is stopped
+        if coco.content['images']:
+            coco.write(result)
+            print(f'{len(coco.content["annotations"])} poses in '
+                  f'{len(coco.content["images"])} images: '
+                  f'{args.out / "visualizations"}, {result}')
+    if skipped:
+        print(f'{skipped} of {len(sources)} files skipped', file=sys.stderr)
+    unseen = _why_nothing_is_seen(coco.content, args)
+    if unseen:
+        print(f'{prog}: {unseen}', file=sys.stderr)
+    return 1 if skipped or unseen else 0
+
+
+def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     parser = new_parser(prog, __doc__)
-    parser.add_argument('input', help='image, video, folder or "glob"')
-    parser.add_argument('--config', default=CONFIG,
-                        help='default: the network of the drawn figures')
-    parser.add_argument('--checkpoint', help='weights of --config')
-    parser.add_argument('--out', type=Path, default='demo_out/poses')
+    parser.add_argument('input', nargs='*', metavar='INPUT',
+                        help='image, video, folder, "pattern" or URL')
+    parser.add_argument('--config', help='of the network: a path, or a name '
+                        'like mmpose::body_2d_keypoint/... (default: '
+                        'HRNet-W32 of COCO, 256x192)')
+    parser.add_argument('--checkpoint', help='its weights, a path or URL '
+                        '(default: those that MMPose publishes)')
     people = parser.add_mutually_exclusive_group()
-    people.add_argument('--det', help='config or name of an mmdet detector')
+    people.add_argument('--det-config', help='of a detector of MMDet, which '
+                        'finds the people (default: as MMPose, RTMDet)')
     people.add_argument('--bboxes', help='COCO file with the people in each '
-                        'file, by file_name from INPUT on')
-    parser.add_argument('--det-weights', help='weights of --det')
+                        'file, by file_name from INPUT on; where it has '
+                        'keypoints, --compare draws them as the truth')
+    people.add_argument('--whole-image', action='store_true',
+                        help='each image is one person: no detector')
+    parser.add_argument('--det-checkpoint', help='weights of the detector')
+    parser.add_argument('--figures', action='store_true',
+                        help='the network that comes with this package, which '
+                        f'knows drawn people only; without INPUT {DRAWN} '
+                        'pictures are drawn. Needs no network connection')
     parser.add_argument('--compare', action='store_true',
-                        help='draw stock decoding in cyan and DARK in red')
+                        help='beside each picture, enlarged, the joints that '
+                        'stock decoding and DARK read most differently')
     parser.add_argument('--uncertainty', action='store_true',
                         help='draw the 95 %% ellipse of every joint, and keep '
                         'covariances in predictions.json (image px^2)')
-    parser.add_argument('--kpt-thr', type=float, default=0.3,
+    parser.add_argument('--kpt-thr', type=float, default=.3,
                         help='lowest score of what is drawn (%(default)s)')
     parser.add_argument('--device', help='default: a GPU if there is one')
+    parser.add_argument('--out', type=Path, default='demo_out/poses',
+                        help='folder for what is written (%(default)s)')
     args = parser.parse_args(argv)
-    if args.checkpoint is None:
-        if args.config != CONFIG:
-            parser.error('--config needs its --checkpoint')
-        args.checkpoint = CHECKPOINT
-    if bool(args.det) != bool(args.det_weights):
-        parser.error('--det and --det-weights belong together')
+    if not args.input and not args.figures:
+        parser.error('give an INPUT, or --figures to see drawn people')
+    if args.figures and (args.config or args.checkpoint or args.det_config
+                         or args.det_checkpoint):
+        parser.error('--figures has a network of its own and no detector')
+    if args.det_checkpoint and (args.bboxes or args.whole_image):
+        parser.error('--det-checkpoint is of no use with --bboxes or '
+                     '--whole-image')
+    if not args.input and (args.bboxes or args.whole_image):
+        parser.error('--figures without INPUT knows where its people are')
+    return args
 
+
+def _draw_figures(folder: Path) -> Tuple[List[str], Path]:
+    """Pictures of drawn people, and the file that says where they are."""
+    from ..synthetic import make_figures
+    make_figures(folder, DRAWN, seed=2)
+    return [str(folder / 'images')], folder / 'person_keypoints.json'
+
+
+def _check_pictures(out: Path, sources: List[Any]) -> None:
     from ..visualization import files
-    paths, base = files.find_files(args.input)
-    if not paths:
-        parser.error(f'no image or video in {args.input}')
-    from mmpose.apis import MMPoseInferencer
+    read = {Path(source.where).resolve() for source in sources}
+    for source in sources:
+        path = files.picture_path(out / 'visualizations', source.name)
+        if path.resolve() in read:
+            raise CannotRun(f'{path} is what is read: nothing overwrites its '
+                            'input, name another folder by --out')
 
+
+def _load(args: argparse.Namespace) -> Tuple[Any, Finder]:
+    """The networks, or what stands in for the detector."""
+    from mmengine.device import get_device
+
+    from ..checkpoints import load_model
+    from ..visualization import files, people
+    given = files.load_people(args.bboxes) if args.bboxes else None
+    poses = networks.pose_network(
+        *((str(CONFIG), str(CHECKPOINT)) if args.figures else
+          (args.config, args.checkpoint)))
+    whole = args.whole_image or args.figures
+    detector = None if given is not None or whole else networks.detector(
+        args.det_config, args.det_checkpoint, poses.cfg)
+    networks.fetch([poses, detector] if detector else [poses])
+
+    device = args.device or get_device()
+    find = people.whole_image
+    if detector:
+        find = people.PersonDetector(detector.cfg, detector.checkpoint,
+                                     device, detector.categories)
+    model = load_model(poses.cfg, poses.checkpoint, device)
+    # after the last of what has MMPose's registries look elsewhere
     from ..visualization.poses import PoseReaders
-    try:
-        boxes = files.load_boxes(args.bboxes) if args.bboxes else None
-        inferencer = MMPoseInferencer(
-            str(args.config), str(args.checkpoint), device=args.device,
-            det_model=args.det or 'whole_image', det_weights=args.det_weights,
-            det_cat_ids=0).inferencer
-        readers = PoseReaders(inferencer, args.compare, args.uncertainty)
-    except (OSError, ValueError) as error:
-        parser.error(str(error))
+    readers = PoseReaders(model, args.compare, args.uncertainty)
 
-    coco = files.CocoFile(inferencer.model.dataset_meta)
-    broken = 0
-    with Progress() as progress:
-        task = progress.add_task('images', total=sum(
-            files.count_images(path) for path in paths))
-        for path in paths:
-            name = path.relative_to(base).as_posix()
-            try:
-                for _ in run(path, name, readers, boxes, coco, args):
-                    progress.advance(task)
-            except files.BrokenFile as error:
-                broken += 1
-                print(f'skipped {path}: {error}', file=sys.stderr)
-    args.out.mkdir(parents=True, exist_ok=True)
-    result = args.out / 'predictions.json'
-    result.write_text(json.dumps(coco.content))
-    print(f'{len(coco.content["annotations"])} poses in '
-          f'{len(coco.content["images"])} images: {args.out}/visualizations, '
-          f'{result}' + (f'; {broken} files skipped' if broken else ''))
-    return 1 if broken else 0
+    def found(name: str, frame: int, image: np.ndarray) -> Any:
+        if given is None:
+            return files.People(find(image))
+        for key in ((name, frame), (name, 0)):  # 0: of a video as one image
+            if key in given:
+                return given[key]
+        raise files.BrokenFile(f'--bboxes has no image {name!r}')
+
+    return readers, found
+
+
+def _run(source: Any, find: Finder, readers: Any, coco: Any,
+         args: argparse.Namespace) -> Iterator[int]:
+    """Everything for one file; yields, after each image, how many it has."""
+    from ..visualization import files
+    with files.opened(source) as images, files.Pictures(
+            args.out / 'visualizations', source.name,
+            images.fps) as pictures:
+        for frame, image in enumerate(images):
+            people = find(source.name, frame, image)
+            samples = readers.predict(image, people.boxes)
+            found = samples['DARK'].pred_instances if samples else []
+            pictures.write(readers.draw(image, samples, args.kpt_thr,
+                                        people.joints))
+            coco.add(source.name, frame if images.fps else None, image, found)
+            yield len(images)
+
+
+def _why_nothing_is_seen(content: Any, args: argparse.Namespace) -> str:
+    """Empty where there is a pose; otherwise what is likely the matter."""
+    if not content['images']:
+        return f'nothing was read, and {args.out} is left as it was'
+    people = content['annotations']
+    if not people:
+        return ('--bboxes says that nobody is there' if args.bboxes else
+                'the detector found nobody. Boxes of people go to --bboxes; '
+                'where one person fills each\npicture, say --whole-image')
+    scores = [np.reshape(person['keypoints'], (-1, 3))[:, 2]
+              for person in people]
+    if any((some >= args.kpt_thr).sum() >= FEWEST for some in scores):
+        return ''
+    reason = (
+        'Leave --figures away for photographs' if args.figures else
+        'Each image was taken for one person who fills it: leave '
+        '--whole-image away, or give --bboxes' if args.whole_image else
+        'Was the network trained on pictures like these, and are the people '
+        'large enough? --kpt-thr draws what is fainter')
+    return (f'no pose to see: nobody has {FEWEST} joints with a score of '
+            f'{args.kpt_thr:g} or more, the best joint\nhas '
+            f'{max(map(np.max, scores)):.2f}. {reason}')

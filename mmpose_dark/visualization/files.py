@@ -1,12 +1,25 @@
-"""Files of ``mmpose-dark demo``: images, videos and COCO, in and out."""
+"""Files of the demo: images and videos in, pictures and COCO out."""
 import glob
 import json
 import os
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import (
+    Any,
+    Dict,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+from urllib.parse import urlparse
 
 import cv2
 import mmcv
 import numpy as np
+from mmengine import fileio
 
 # By suffix: what the module mimetypes knows depends on the host.
 IMAGES = ('.bmp', '.jp2', '.jpe', '.jpeg', '.jpg', '.png', '.ppm', '.tif',
@@ -20,63 +33,138 @@ class BrokenFile(Exception):
     """A file that cannot be used, and why."""
 
 
-def kind_of(path):
+class Source(NamedTuple):
+    """An image or a video."""
+
+    #: its path, or a URL
+    where: str
+    #: under which its picture and predictions go: a relative path
+    name: str
+
+
+def kind_of(path: Any) -> Optional[str]:
     """'image', 'video' or None, by the name of a file."""
     suffix = Path(path).suffix.lower()
     return ('image' if suffix in IMAGES else
             'video' if suffix in VIDEOS else None)
 
 
-def find_files(text):
-    """The files that INPUT names, and the folder their names start from."""
+def is_url(text: str) -> bool:
+    """Whether a text is the URL of a file on the web."""
+    return urlparse(text).scheme in ('http', 'https')
+
+
+def find_sources(inputs: Sequence[str]) -> List[Source]:
+    """The images and videos that are meant, each once.
+
+    Args:
+        inputs (Sequence[str]): Files, folders, glob patterns and URLs
+
+    Returns:
+        list[Source]: Their names start from the folder that all are in.
+
+    Raises:
+        ValueError: There is nothing to read in one of the inputs.
+    """
+    paths: Dict[Path, None] = {}
+    folders, urls = [], []
+    for text in inputs:
+        if is_url(text):
+            urls.append(text)
+            continue
+        found, base = _find_files(text)
+        if not found:
+            raise ValueError(f'no image or video in {text}')
+        paths.update(dict.fromkeys(path.absolute() for path in found))
+        folders.append(base.absolute())
+    base = Path(os.path.commonpath(folders or [Path()]))
+    sources = [Source(str(path), path.relative_to(base).as_posix())
+               for path in paths]
+    names = {source.name for source in sources}
+    for url in urls:
+        name = Path(urlparse(url).path).name or 'image'
+        while name in names:
+            name = f'again-{name}'
+        names.add(name)
+        sources.append(Source(url, name))
+    return sources
+
+
+def _find_files(text: str) -> Tuple[List[Path], Path]:
+    """The files that one input names, and the folder they are in."""
     path = Path(text)
     if path.is_dir():
-        files = sorted(p for p in path.rglob('*')
-                       if kind_of(p) and p.is_file())
-        return files, path
+        return sorted(p for p in path.rglob('*')
+                      if kind_of(p) and p.is_file()), path
     if path.is_file():
         return [path], path.parent
     files = sorted(Path(p) for p in glob.glob(text, recursive=True)
                    if os.path.isfile(p))
-    return files, Path(os.path.commonpath([p.parent for p in files] or ['.']))
+    return files, Path(os.path.commonpath(
+        [p.absolute().parent for p in files] or [path]))
 
 
-def frame_rate(path):
-    """Frames per second of a video, 25 if it does not say; None else."""
-    if kind_of(path) != 'video':
-        return None
-    return mmcv.VideoReader(str(path)).fps or 25
+class Images:
+    """The images (BGR) of a file, one after the other.
+
+    Attributes:
+        fps (float, optional): Frames per second of a video, 25 if it does not
+            say; None for an image
+    """
+
+    def __init__(self, path: str, kind: Optional[str]) -> None:
+        self.path = path
+        self.fps: Optional[float] = None
+        if kind == 'video':
+            self._video = mmcv.VideoReader(path)
+            if not self._video.opened or len(self._video) == 0:
+                raise BrokenFile('it is no video that OpenCV can read')
+            self.fps = self._video.fps or 25
+
+    def __len__(self) -> int:
+        return len(self._video) if self.fps else 1
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        if self.fps:
+            yield from self._video
+            return
+        try:
+            image = mmcv.imread(self.path)
+        except (OSError, ValueError, cv2.error) as error:
+            raise BrokenFile(str(error)) from None
+        if image is None:
+            raise BrokenFile('it is no image that OpenCV can read')
+        yield image
 
 
-def count_images(path):
-    """Frames of a video; 1 of an image."""
-    return (len(mmcv.VideoReader(str(path))) if kind_of(path) == 'video'
-            else 1)
-
-
-def read(path):
-    """Yield the images (BGR) of an image or video file.
+@contextmanager
+def opened(source: Source) -> Iterator[Images]:
+    """The images of a file, which is fetched if it is a URL.
 
     Raises:
-        BrokenFile: There is none in it.
+        BrokenFile: It cannot be had, or there is none in it.
     """
-    if kind_of(path) == 'video':
-        video = mmcv.VideoReader(str(path))
-        if not video.opened or len(video) == 0:
-            raise BrokenFile('it is no video that OpenCV can read')
-        yield from video
-        return
-    try:
-        image = mmcv.imread(str(path))
-    except (OSError, ValueError, cv2.error) as error:
-        raise BrokenFile(str(error)) from None
-    if image is None:
-        raise BrokenFile('it is no image that OpenCV can read')
-    yield image
+    path = source.where
+    with ExitStack() as stack:
+        if is_url(path):
+            try:
+                path = str(stack.enter_context(fileio.get_local_path(path)))
+            except OSError as error:
+                raise BrokenFile(f'it cannot be fetched: {error}') from None
+        yield Images(path, kind_of(source.name))
 
 
-def load_boxes(path):
-    """Boxes (left, top, right, bottom) of a COCO file by name and frame.
+class People(NamedTuple):
+    """Those of an image."""
+
+    #: (left, top, right, bottom) in shape (N, 4); image px
+    boxes: np.ndarray
+    #: x, y and whether it is labelled, in shape (N, K, 3), or None
+    joints: Optional[np.ndarray] = None
+
+
+def load_people(path: Any) -> Dict[Tuple[str, int], People]:
+    """The people of a COCO file by name and frame of the image.
 
     Raises:
         ValueError: Another kind of file.
@@ -85,26 +173,37 @@ def load_boxes(path):
         content = json.loads(Path(path).read_text())
         names = {entry['id']: (entry['file_name'], entry.get('frame_id', 0))
                  for entry in content['images']}
-        boxes = {name: [] for name in names.values()}
+        found: Dict[Tuple[str, int], List[Any]] = {
+            name: [] for name in names.values()}
         for person in content['annotations']:
             x, y, w, h = (float(v) for v in person['bbox'])
             if w > 0 and h > 0:
-                boxes[names[person['image_id']]].append([x, y, x + w, y + h])
+                # What has a score was predicted, and is no truth.
+                joints = () if 'score' in person else person.get(
+                    'keypoints', ())
+                found[names[person['image_id']]].append((
+                    [x, y, x + w, y + h], np.reshape(joints, (-1, 3))))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(
             '--bboxes must name a COCO file: JSON with images (id, file_name) '
             f'and annotations (image_id, bbox), got {path}: {error!r}'
         ) from None
-    return {name: np.array(b, np.float32).reshape(-1, 4)
-            for name, b in boxes.items()}
+    return {name: _people(some) for name, some in found.items()}
+
+
+def _people(some: List[Any]) -> People:
+    boxes = np.array([box for box, _ in some], np.float32).reshape(-1, 4)
+    joints = [joint for _, joint in some]
+    told = len({len(joint) for joint in joints}) == 1 and len(joints[0]) > 0
+    return People(boxes, np.array(joints, float) if told else None)
 
 
 class CocoFile:
     """Images and poses as COCO has them."""
 
-    def __init__(self, meta):
+    def __init__(self, meta: Dict[str, Any]) -> None:
         names = meta['keypoint_id2name']
-        self.content = dict(
+        self.content: Dict[str, List[Any]] = dict(
             images=[],
             categories=[dict(
                 id=1, name='person',
@@ -114,11 +213,13 @@ class CocoFile:
                           for a, b in meta['skeleton_links']])],
             annotations=[])
 
-    def add(self, name, frame, image, people):
+    def add(self, name: str, frame: Optional[int], image: np.ndarray,
+            people: Any) -> None:
         """Add an image and its people, the ``pred_instances``."""
         images = self.content['images']
-        entry = dict(id=len(images) + 1, file_name=name,
-                     height=image.shape[0], width=image.shape[1])
+        entry: Dict[str, Any] = dict(
+            id=len(images) + 1, file_name=name, height=image.shape[0],
+            width=image.shape[1])
         if frame is not None:
             entry['frame_id'] = frame
         images.append(entry)
@@ -138,30 +239,59 @@ class CocoFile:
                 keypoints=np.round(points, 4).ravel().tolist(),
                 score=float(scores.mean()), **more))
 
+    def write(self, path: Path) -> None:
+        """Write it, whole or not at all."""
+        part = path.with_name(f'{path.name}.part')
+        part.write_text(json.dumps(self.content))
+        os.replace(part, path)
+
+
+def picture_path(folder: Path, name: str) -> Path:
+    """Where the picture of a file goes, or its video, which is an mp4."""
+    path = folder / name
+    wanted = ('.mp4', ) if kind_of(name) == 'video' else WRITABLE
+    if path.suffix.lower() in wanted:
+        return path
+    return Path(f'{path}{".mp4" if kind_of(name) == "video" else ".png"}')
+
 
 class Pictures:
-    """Write one image, or the frames of one video, under its name."""
+    """Write one image, or the frames of one video, under its name.
 
-    def __init__(self, folder, name, fps):
-        self.path = folder / name
-        self.fps, self.writer = fps, None
-        wanted = ('.mp4', ) if fps else WRITABLE
-        if self.path.suffix.lower() not in wanted:
-            self.path = Path(f'{self.path}{".mp4" if fps else ".png"}')
+    To be used as a context, which closes the video.
+
+    Args:
+        folder (Path): Where to; :func:`picture_path` says under which name
+        name (str): Of the file that is drawn on
+        fps (float, optional): Frames per second of a video
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+
+    def __init__(self, folder: Path, name: str, fps: Optional[float]) -> None:
+        self.path = picture_path(folder, name)
+        self.fps = fps
+        self._writer: Any = None
         self.path.parent.mkdir(parents=True, exist_ok=True)
 
-    def write(self, picture):
+    def __enter__(self) -> 'Pictures':
+        return self
+
+    def write(self, picture: np.ndarray) -> None:
         """Write a picture (BGR), the next frame of a video."""
         if not self.fps:
-            mmcv.imwrite(picture, str(self.path))
+            if not mmcv.imwrite(picture, str(self.path)):
+                raise OSError(f'{self.path} cannot be written')
             return
-        if self.writer is None:
-            self.writer = cv2.VideoWriter(
-                str(self.path), cv2.VideoWriter_fourcc(*'mp4v'), self.fps,
-                picture.shape[1::-1])
-        self.writer.write(picture)
+        if self._writer is None:
+            code = cv2.VideoWriter.fourcc(*'mp4v')
+            self._writer = cv2.VideoWriter(
+                str(self.path), code, self.fps, picture.shape[1::-1])
+            if not self._writer.isOpened():
+                raise OSError(f'{self.path} cannot be written')
+        self._writer.write(picture)
 
-    def close(self):
-        """Finish a video."""
-        if self.writer is not None:
-            self.writer.release()
+    def __exit__(self, *error: Any) -> None:
+        if self._writer is not None:
+            self._writer.release()

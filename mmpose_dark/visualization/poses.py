@@ -1,22 +1,22 @@
 """Poses on images, read by DARK and as the stock codec reads them."""
 import copy
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
 import cv2
 import mmcv
 import numpy as np
 from mmpose.apis import inference_topdown
+from mmpose.registry import VISUALIZERS
 from mmpose.structures import merge_data_samples
 
 from ..codecs import DarkHeatmap, DarkSimCC
-from ..functional import TAIL_DOF
 from ..heads import DarkHeadMixin, DarkSimCCMixin
 from ..model import apply_dark, merge_exactly
-from .plots import DARK, STOCK
+from . import labels, magnify
 from .uncertainty import draw_ellipses
 
-#: what a picture to compare on is enlarged to, by a whole number; px
-COMPARE_SIZE = 1600
+#: longer side that a picture to compare on is enlarged to; px
+COMPARE_SIZE = 960
 
 
 def stock_reading(model: Any) -> Any:
@@ -38,8 +38,8 @@ class PoseReaders:
     """The models that read one image, by name: DARK and maybe stock.
 
     Args:
-        inferencer (Pose2DInferencer): Has the model, which may be of a stock
-            codec, the detector of people and the visualizer
+        model (TopdownPoseEstimator): As ``init_model`` returns it; it may be
+            of a stock codec
         compare (bool): Whether to read by the stock codec, too. Defaults to
             ``False``
         uncertainty (bool): Whether DARK tells covariances, and their
@@ -50,11 +50,10 @@ class PoseReaders:
             tells no covariances.
     """
 
-    def __init__(self, inferencer: Any, compare: bool = False,
+    def __init__(self, model: Any, compare: bool = False,
                  uncertainty: bool = False) -> None:
-        self.inferencer = inferencer
         self.compare = compare
-        model = inferencer.model
+        self.uncertainty = uncertainty
         dark = isinstance(model.head.decoder, (DarkHeatmap, DarkSimCC))
         self.models = {}
         if compare:
@@ -69,12 +68,9 @@ class PoseReaders:
                     'uncertainty needs a head that has a DARK version, got '
                     f'{type(head).__name__}')
             head.output_covariance = True
-
-    def boxes(self, image: np.ndarray) -> np.ndarray:
-        """Those of the detector (N, 4); without one, the whole image."""
-        data = self.inferencer.preprocess_single(image, index=0)
-        return np.concatenate(
-            [d['data_samples'].gt_instances.bboxes for d in data])
+        self.visualizer = VISUALIZERS.build(dict(
+            type='mmpose.PoseLocalVisualizer', name='mmpose_dark'))
+        self.visualizer.set_dataset_meta(model.dataset_meta)
 
     def predict(self, image: np.ndarray, boxes: np.ndarray) -> Dict[str, Any]:
         """A sample of all people by name; no names where nobody is.
@@ -91,61 +87,64 @@ class PoseReaders:
             for name, model in self.models.items()}
 
     def draw(self, image: np.ndarray, samples: Dict[str, Any],
-             threshold: float) -> np.ndarray:
+             threshold: float,
+             truth: Optional[np.ndarray] = None) -> np.ndarray:
         """The image (BGR) with the poses, drawn by MMPose's visualizer.
 
+        To compare, beside it the joints where both readings differ most.
+
         Args:
-            image (np.ndarray): BGR, uint8, in shape (H, W, 3); enlarged to
-                compare on
+            image (np.ndarray): BGR, uint8, in shape (H, W, 3)
             samples (dict): As :meth:`predict` returns them
             threshold (float): The lowest score of what is drawn
+            truth (np.ndarray, optional): x, y and whether they are labelled,
+                in shape (N, K, 3); image px. To compare with
         """
-        zoom = COMPARE_SIZE // max(image.shape[:2]) if self.compare else 1
-        zoom = max(1, zoom)
-        picture = cv2.resize(image, None, fx=zoom, fy=zoom)
-        visualizer = self.inferencer.visualizer
-        thick = max(1, round(min(picture.shape[:2]) / 400))
-        colours = dict(stock=STOCK, DARK=DARK)
-        picture = mmcv.bgr2rgb(picture)
-        for name, sample in samples.items():
-            # Where both agree, DARK's disc lies on the wider one.
-            visualizer.line_width = 1 if self.compare else thick
-            visualizer.radius = thick + (3 if name == 'stock' else 1)
-            sample = copy.deepcopy(sample)
-            people = sample.pred_instances
-            # Pixel i of the image is in the middle of those it becomes; the
-            # visualizer cuts off fractions.
-            people.keypoints = people.keypoints * zoom + zoom / 2
-            people.bboxes = people.bboxes * zoom
-            if self.compare:
-                visualizer.kpt_color = colours[name]
-                visualizer.link_color = colours[name]
-            picture = visualizer.add_datasample(
-                name, picture, sample, draw_gt=False, kpt_thr=threshold,
-                draw_bbox=not self.compare)
-        picture = mmcv.rgb2bgr(picture)
-        picture = self._with_ellipses(picture, samples, threshold, zoom)
+        zoom = (max(1., COMPARE_SIZE / max(image.shape[:2]))
+                if self.compare else 1.)
+        picture = cv2.resize(image, None, fx=zoom, fy=zoom,
+                             interpolation=cv2.INTER_CUBIC)
+        people: Any = samples['DARK'].pred_instances if samples else {}
+        if 'keypoint_covariances' in people:
+            picture = draw_ellipses(
+                picture, people.keypoints * zoom + (zoom - 1) / 2,
+                zoom**2 * people.keypoint_covariances, people.keypoint_scores,
+                threshold, dof=self._dof)
+        if samples:
+            picture = self._with_poses(picture, samples['DARK'], threshold,
+                                       zoom)
+        entries = [magnify.ELLIPSE] if self.uncertainty else []
         if self.compare:
-            for row, (name, colour) in enumerate(colours.items()):
-                _label(picture, row, name, colour)
+            places = magnify.places(
+                samples['stock'].pred_instances, people, self._names,
+                threshold, truth) if samples else []
+            picture = magnify.beside(picture, image, places, zoom, self._dof)
+            entries = magnify.entries(truth is not None) + entries
+        if entries:
+            picture = labels.with_legend(picture, entries)
         return picture
 
+    def _with_poses(self, picture: np.ndarray, sample: Any, threshold: float,
+                    zoom: float) -> np.ndarray:
+        thick = max(1, round(min(picture.shape[:2]) / 400))
+        self.visualizer.line_width = thick
+        self.visualizer.radius = thick + 2
+        sample = copy.deepcopy(sample)
+        people = sample.pred_instances
+        # Pixel i of the image is in the middle of those it becomes; the
+        # visualizer cuts off fractions.
+        people.keypoints = people.keypoints * zoom + zoom / 2
+        people.bboxes = people.bboxes * zoom
+        return mmcv.rgb2bgr(self.visualizer.add_datasample(
+            'poses', mmcv.bgr2rgb(picture), sample, draw_gt=False,
+            kpt_thr=threshold))
 
-    def _with_ellipses(self, picture: np.ndarray, samples: Dict[str, Any],
-                       threshold: float, zoom: int) -> np.ndarray:
-        people: Any = samples['DARK'].pred_instances if samples else {}
-        if 'keypoint_covariances' not in people:
-            return picture
+    @property
+    def _dof(self) -> Optional[float]:
         calibration = self.models['DARK'].head.decoder.calibration
-        return draw_ellipses(
-            picture, people.keypoints * zoom + (zoom - 1) / 2,
-            zoom**2 * people.keypoint_covariances, people.keypoint_scores,
-            threshold, dof=TAIL_DOF if calibration is None else calibration[1])
+        return None if calibration is None else calibration[1]
 
-
-def _label(picture, row, name, colour):
-    """What is drawn in which colour, in the upper left corner."""
-    at = 10, 30 + 34 * row
-    for paint, width in ((0, 0, 0), 6), (mmcv.color_val(colour), 2):
-        cv2.putText(picture, name, at, cv2.FONT_HERSHEY_SIMPLEX, 1, paint,
-                    width, cv2.LINE_AA)
+    @property
+    def _names(self) -> List[str]:
+        names = self.models['DARK'].dataset_meta['keypoint_id2name']
+        return [names[i].replace('_', ' ') for i in range(len(names))]

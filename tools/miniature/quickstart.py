@@ -4,9 +4,9 @@ Makes a small COCO-format data set of synthetic figures with exact joints and
 runs MMPose's own test loop on it: the paper's Table 3 in small. Two networks,
 trained with the stock biased and with unbiased targets, are each read by the
 stock codec and by DARK; the last row has the head swapped as well, which
-merges the flip test exactly. Prints the results side by side and draws a
-person, one heatmap and what is read from it. The networks are shipped beside
-the configs.
+merges the flip test exactly. Prints the results side by side and draws one
+heatmap, what is read from it, and where in a pixel joints are found. The
+networks are shipped beside the configs.
 """
 import argparse
 import contextlib
@@ -16,6 +16,7 @@ import pickle
 import tempfile
 from functools import partial
 from pathlib import Path
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 from mmpose_dark._markdown import markdown_table
@@ -97,12 +98,14 @@ def errors(predictions):
     return np.concatenate(out)
 
 
-def draw(predictions, path):
-    """A person, the heatmap of one joint, and where joints lie in a pixel.
+def draw(predictions: List[Dict[str, Any]], folder: Path) -> None:
+    """The pictures: quickstart.png, and of its two parts places.png alone.
+
+    One heatmap and what is read from it; where in a pixel joints are found.
 
     Args:
         predictions (list[dict]): One a person, with heatmaps and covariances.
-        path (Path): The picture to write.
+        folder (Path): Where to write
     """
     from matplotlib.figure import Figure
     from mmpose_dark.functional import decode_heatmaps
@@ -118,21 +121,24 @@ def draw(predictions, path):
     apart = np.linalg.norm(shift - dark, axis=-1)
     sure &= apart > np.quantile(apart[sure], .9)
     error = np.where(sure, np.linalg.norm(dark - truth, axis=-1), np.nan)
-    person, joint = np.unravel_index(
+    best = np.unravel_index(
         np.nanargmin(abs(error - np.nanmedian(error))), seen.shape)
 
-    fig = Figure(figsize=(11, 4.2))
-    left, middle, right = fig.subplots(
-        1, 3, gridspec_kw=dict(width_ratios=(1, 1.25, 1.25)))
-    draw_person(left, predictions[person], joint)
-    draw_heatmap(middle, heatmaps[person, joint], truth[person, joint],
-                 shift[person, joint], dark[person, joint])
-    draw_phases(right, shift[seen], dark[seen])
+    fig = Figure(figsize=(11, 4.6))
+    left, right = fig.subplots(1, 2, gridspec_kw=dict(width_ratios=(1, 1.7)))
+    draw_heatmap(left, heatmaps[best], truth[best], shift[best], dark[best])
+    draw_places(right, truth[seen], shift[seen], dark[seen])
+    fig.tight_layout(w_pad=3)
+    fig.savefig(folder / 'quickstart.png', dpi=110)
+
+    fig = Figure(figsize=(8, 4.2))
+    draw_places(fig.subplots(), truth[seen], shift[seen], dark[seen])
     fig.tight_layout()
-    fig.savefig(path, dpi=110)
+    fig.savefig(folder / 'places.png', dpi=110)
 
 
-def labels_in_heatmap(predictions, heatmaps):
+def labels_in_heatmap(predictions: List[Dict[str, Any]],
+                      heatmaps: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
     """True joints (N, K, 2) in heatmap px, and which are labelled."""
     height, width = heatmaps.shape[2:]
     found = []
@@ -142,36 +148,12 @@ def labels_in_heatmap(predictions, heatmaps):
         truth[:, :2] = (truth[:, :2] - sample['input_center'] + scale / 2
                         ) / scale * (width, height)
         found.append(truth)
-    found = np.array(found)
-    return found[..., :2], found[..., 2] > 0
+    labels = np.array(found)
+    return labels[..., :2], labels[..., 2] > 0
 
 
-def draw_person(axis, sample, joint):
-    """The picture with true joints, those found, and their ellipses.
-
-    ``joint`` is the one whose heatmap is drawn beside it.
-    """
-    import cv2
-    from mmpose_dark.visualization.plots import DARK, TRUTH, show_part
-    from mmpose_dark.visualization.uncertainty import ellipse
-    x, y, w, h = sample['raw_ann_info']['bbox']
-    show_part(axis, cv2.imread(sample['img_path']), (x + w / 2, y + h / 2),
-              (.6 * w, .6 * h))
-    truth = np.reshape(sample['raw_ann_info']['keypoints'], (-1, 3))
-    truth = truth[truth[:, 2] > 0]
-    people = sample['pred_instances']
-    for point, covariance in zip(people['keypoints'][0],
-                                 people['keypoint_covariances'][0]):
-        axis.plot(*ellipse(point, covariance).T, color='yellow', lw=1)
-    axis.plot(*people['keypoints'][0].T, 'x', color=DARK, ms=5, mew=1.5)
-    axis.plot(*truth[:, :2].T, '+', color=TRUTH, ms=6, mew=1.5)
-    axis.plot(*people['keypoints'][0][joint], 's', mfc='none', mec='orange',
-              ms=15, mew=2)
-    axis.set_title('true joints (+), found by DARK (x),\n'
-                   'and how sure it is (95 % ellipses)', fontsize=9)
-
-
-def draw_heatmap(axis, heatmap, truth, shift, dark, reach=3):
+def draw_heatmap(axis: Any, heatmap: np.ndarray, truth: np.ndarray,
+                 shift: np.ndarray, dark: np.ndarray, reach: int = 3) -> None:
     """The pixels around a joint, and what is read from them."""
     from matplotlib.patches import Rectangle
     from mmpose_dark.functional import decode_heatmaps
@@ -183,35 +165,39 @@ def draw_heatmap(axis, heatmap, truth, shift, dark, reach=3):
     axis.imshow(heatmap, cmap='gray', interpolation='nearest')
     axis.add_patch(Rectangle((x - .5, y - .5), 1, 1, fill=False, lw=2,
                              ec='orange', label='brightest pixel'))
-    axis.plot(*shift, 'o', color=STOCK, ms=8, label='quarter shift (stock)')
-    axis.plot(*dark, 'x', color=DARK, ms=11, mew=3, label='DARK')
-    axis.plot(*truth, '+', color=TRUTH, ms=13, mew=3, label='truth')
-    axis.plot(*ellipse(dark, covariance[0]).T, color='yellow',
+    axis.plot(*ellipse(dark, covariance[0]).T, color='gold', lw=2,
               label='95 % ellipse')
+    edge = dict(mec='black', mew=1, ls='')
+    axis.plot(*shift, 'o', color=STOCK, ms=9, label='stock decoding', **edge)
+    axis.plot(*dark, 'X', color=DARK, ms=10, label='DARK', **edge)
+    axis.plot(*truth, 'P', color=TRUTH, ms=10, label='truth', **edge)
     axis.set(xlim=(x - reach - .5, x + reach + .5),
              ylim=(y + reach + .5, y - reach - .5), xticks=[], yticks=[])
-    axis.legend(fontsize=7, loc='upper center', ncol=3,
+    axis.legend(fontsize=8, loc='upper center', ncol=3, frameon=False,
                 bbox_to_anchor=(.5, 0))
-    axis.set_title('heatmap of the joint in the square:\n'
-                   'a pixel is 4 x 4 px of the input', fontsize=9)
+    axis.set_title('The heatmap of one joint', fontsize=11)
 
 
-def draw_phases(axis, shift, dark):
+def draw_places(axis: Any, truth: np.ndarray, shift: np.ndarray,
+                dark: np.ndarray) -> None:
     """Where in a pixel joints are found: the true ones lie anywhere."""
     from mmpose_dark.visualization.plots import DARK, STOCK
-    for points, colour, name in ((shift, STOCK, 'quarter shift (stock)'),
-                                 (dark, DARK, 'DARK')):
-        phases = np.mod(points.ravel(), 1)
-        axis.hist(phases, np.arange(41) / 40, color=colour, alpha=.7,
-                  label=name, weights=np.full(len(phases), 100 / len(phases)))
-    axis.axhline(2.5, color='k', ls=':', lw=1,
-                 label='anywhere, as true joints')
-    axis.set(xlabel='place within a heatmap pixel, x and y',
-             ylabel='% of joints',
-             xlim=(0, 1))
-    axis.legend(fontsize=7)
-    axis.set_title('of all people: stock decoding\n'
-                   'knows two places in a pixel', fontsize=9)
+    for points, name, style in (
+            (shift, 'stock decoding (quarter shift)', dict(color=STOCK)),
+            (dark, 'DARK', dict(color=DARK, alpha=.6)),
+            (truth, 'the true joints', dict(histtype='step', color='k',
+                                            lw=1.2))):
+        places = np.mod(points.ravel(), 1)
+        axis.hist(places, np.arange(41) / 40, label=name,
+                  weights=np.full(len(places), 100 / len(places)), **style)
+    axis.set(xlabel='place in a heatmap pixel, in x and y', xlim=(0, 1),
+             ylabel='% of joints, by 1/40 px', ylim=(0, 56))
+    for side in ('top', 'right'):
+        axis.spines[side].set_visible(False)
+    axis.legend(fontsize=9, loc='upper center', ncol=3, frameon=False,
+                bbox_to_anchor=(.5, -.16))
+    axis.set_title('Stock decoding knows two places in a pixel, '
+                   'DARK all of them', fontsize=11)
 
 
 def main():
@@ -252,9 +238,8 @@ def main():
     print('\nRows of one kind of targets are one network: only the reading '
           'of its heatmaps\ndiffers. Read from the first row to the last: '
           'one codec entry, unbiased targets,\nthe exact flip merge.')
-    picture = args.out / 'quickstart.png'
-    draw(predictions, picture)
-    print(f'\nPicture: {picture}')
+    draw(predictions, args.out)
+    print(f'\nPicture: {args.out / "quickstart.png"}')
 
 
 if __name__ == '__main__':
