@@ -10,7 +10,9 @@ from mmpose.registry import KEYPOINT_CODECS
 from . import codecs  # noqa: F401  registers all codecs
 from .alignment import entries
 from .consistency import is_dark, unused_codec
-from .conventions import HEADS, dark_codec
+from .conventions import HEADS, SCORES, dark_codec
+from .functional import oks_sigmas
+from .functional._checks import check_choice
 from .shipped import CONFIGS
 
 
@@ -19,6 +21,7 @@ def darkify(cfg,
             head=False,
             device_targets=False,
             alignment='keep',
+            score='stock',
             **codec_overrides):
     """A config of a top-down heatmap or SimCC model, every codec made DARK.
 
@@ -47,6 +50,11 @@ def darkify(cfg,
             at the corners, as the official code of DARK does. That changes
             what a network is trained on: not for existing checkpoints.
             Defaults to ``'keep'``
+        score (str): ``'similarity'`` makes the ``keypoint_scores`` of the
+            heads the OKS to expect of each joint, 0 to 1, see
+            :class:`DarkHeatmapHead`; needs ``head=True``. The data set's OKS
+            constants are written into their entries. Defaults to
+            ``'stock'``: MMPose's
         codec_overrides: Arguments of :class:`DarkHeatmap` or
             :class:`DarkSimCC` for every codec, for example ``peak='raw'``
 
@@ -73,6 +81,9 @@ def darkify(cfg,
     if device_targets and not head:
         raise ValueError('device_targets=True needs head=True: it is the head '
                          'that draws the heatmaps')
+    if check_choice('score', score, SCORES) != 'stock' and not head:
+        raise ValueError("score='similarity' needs head=True: it is the head "
+                         'that scores')
     cfg = load_config(cfg)
     _check_vectors(cfg, alignment, device_targets)
     _show_what_decodes(cfg)
@@ -84,6 +95,8 @@ def darkify(cfg,
         _align_corners(cfg)
     if head:
         _swap_heads(cfg)
+    if score == 'similarity':
+        _score_by_similarity(cfg)
     if device_targets:
         _swap_target_transforms(cfg)
     _import_us(cfg)
@@ -188,6 +201,24 @@ def _swap_heads(cfg):
             raise ValueError(f'head=True: there is no DARK version of {name}, '
                              f'only of {", ".join(HEADS)}')
         entry['type'] = f'mmpose_dark.{HEADS.get(name, name)}'
+
+
+def _score_by_similarity(cfg):
+    from mmpose.apis.inference import dataset_meta_from_config
+    meta = dataset_meta_from_config(cfg, 'test') or dataset_meta_from_config(
+        cfg, 'train')
+    heads = [(entry, name) for entry, name in entries(cfg.model)
+             if name and name.rpartition('.')[2] in HEADS.values()]
+    if not heads:
+        raise ValueError("score='similarity' needs a head that has a DARK "
+                         f'version, in {_what_is_in(cfg)} there is none')
+    for entry, _ in heads:
+        sigmas = oks_sigmas(
+            (meta or {}).get('sigmas'), entry['out_channels'],
+            (cfg.model.get('test_cfg') or {}).get('output_keypoint_indices'))
+        # As they were written; metainfo has them as float32.
+        entry.update(score='similarity',
+                     sigmas=[round(sigma, 6) for sigma in sigmas.tolist()])
 
 
 def _swap_distiller(cfg, head, overrides):

@@ -24,6 +24,9 @@ HEADS = {
     'SimCCHead': 'DarkSimCCHead',
 }
 
+#: what keypoint scores may be: MMPose's, or the OKS to expect of each joint
+SCORES = ('stock', 'similarity')
+
 _TOP_DOWN = 'Use a top-down heatmap (td-hm_*), SimCC or RTMPose config'
 _WHOLE_IMAGE = ('finds all people of an image at once: its joints come out of '
                 'grouping or offsets, not out of one map for each. ')

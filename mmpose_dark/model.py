@@ -1,14 +1,18 @@
 """DARK for a model that is built already."""
+from typing import Any, Dict
+
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
 from . import heads as dark_heads
 from .codecs import DarkHeatmap, DarkSimCC
-from .conventions import HEADS, dark_codec
+from .conventions import HEADS, SCORES, dark_codec
+from .functional import oks_sigmas
 from .functional._checks import check_choice
 
 
-def apply_dark(model, *, flip_shift='exact', **codec_overrides):
+def apply_dark(model: Any, *, flip_shift: str = 'exact',
+               score: str = 'stock', **codec_overrides: Any) -> Any:
     """Make a built top-down model predict with DARK, in place.
 
     Any checkpoint will do. What the network computes stays the same bit for
@@ -21,6 +25,10 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
             as before; see :class:`DarkHeatmapHead` and
             :class:`DarkRTMCCHead`. Heads that have no DARK version (MSPN,
             RSN) always do. Defaults to ``'exact'``
+        score (str): ``'similarity'`` makes the ``keypoint_scores`` that are
+            predicted the OKS to expect of each joint, 0 to 1, by the OKS
+            constants in ``model.dataset_meta``; see
+            :class:`DarkHeatmapHead`. Defaults to ``'stock'``: MMPose's
         codec_overrides: Arguments of :class:`DarkHeatmap` or
             :class:`DarkSimCC`, for example ``peak='raw'``
 
@@ -29,7 +37,9 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
 
     Raises:
         ValueError: The model has no codec of top-down heatmaps or of SimCC,
-            or has been made DARK before and there are overrides.
+            or has been made DARK before and there are overrides; for
+            similarities it has no head with a DARK version, no OKS constants
+            or a codec without covariances.
         TypeError: An override that the codec does not have, or no model.
 
     Example:
@@ -39,6 +49,7 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
         >>> apply_dark(inferencer.inferencer.model)  # doctest: +SKIP
     """
     check_choice('flip_shift', flip_shift, ('exact', 'stock'))
+    check_choice('score', score, SCORES)
     if not hasattr(model, 'modules'):
         raise TypeError(
             f'model must be a pose estimator, got {model!r:.60}; that of an '
@@ -49,14 +60,22 @@ def apply_dark(model, *, flip_shift='exact', **codec_overrides):
         raise ValueError(f'{type(model).__name__} has no head with a codec')
     # Before anything is changed: it may be refused.
     decoders = [_dark(head, codec_overrides) for head in heads]
+    if score == 'similarity':
+        sigmas = _sigmas(model, heads, decoders)
     for head, decoder in zip(heads, decoders):
         head.decoder = decoder
+        is_stock = not isinstance(head, dark_heads.CovarianceMixin)
         if flip_shift == 'exact':
             merge_exactly(head)
+        if score == 'similarity':
+            merge_exactly(head)
+            if is_stock:
+                head.flip_shift = flip_shift
+            head.promise(head.output_covariance, score, sigmas)
     return model
 
 
-def _dark(head, overrides):
+def _dark(head: Any, overrides: Dict[str, Any]) -> Any:
     decoder = head.decoder
     name = type(decoder).__name__
     if not isinstance(decoder, (DarkHeatmap, DarkSimCC)):
@@ -70,12 +89,36 @@ def _dark(head, overrides):
     return decoder
 
 
-def merge_exactly(head):
+def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
+    """The data set's OKS constants, if similarities can be told by all."""
+    for head, decoder in zip(heads, decoders):
+        if not _dark_class(head):
+            raise ValueError("score='similarity' needs a head that has a DARK "
+                             f'version, got {type(head).__name__}')
+        decoder.check_covariance()
+        if isinstance(decoder, DarkSimCC):
+            decoder.check_loss(head.loss_module)
+    if not hasattr(model, 'dataset_meta'):
+        raise ValueError(
+            "score='similarity' needs model.dataset_meta, as init_model gives "
+            f'it, got a {type(model).__name__} without')
+    return oks_sigmas(
+        (model.dataset_meta or {}).get('sigmas'), heads[0].out_channels,
+        (model.test_cfg or {}).get('output_keypoint_indices'))
+
+
+def merge_exactly(head: Any) -> None:
     """Swap a stock head's methods for those of its DARK version.
 
     Both have the same modules and keys of the state dict, so the class of a
     built head can be changed.
     """
+    head.__class__ = _dark_class(head) or type(head)
+
+
+def _dark_class(head: Any) -> Any:
+    """That of a stock or DARK head; ``None`` where there is none."""
+    if isinstance(head, dark_heads.CovarianceMixin):
+        return type(head)
     dark = getattr(dark_heads, HEADS.get(type(head).__name__, ''), None)
-    if dark and type(head) in dark.__bases__:
-        head.__class__ = dark
+    return dark if dark and type(head) in dark.__bases__ else None

@@ -27,7 +27,11 @@ SURE = 0.3
 FAR = 0.05
 
 
-def openvino_infer(path: str) -> Callable[[np.ndarray], List[np.ndarray]]:
+#: crops (N, 3, h, w) and areas (N,) of people to what a file puts out
+Infer = Callable[[np.ndarray, np.ndarray], List[np.ndarray]]
+
+
+def openvino_infer(path: str) -> Infer:
     """``PoseRuntime.infer`` by OpenVINO."""
     import openvino
     core = openvino.Core()
@@ -35,20 +39,25 @@ def openvino_infer(path: str) -> Callable[[np.ndarray], List[np.ndarray]]:
     network = core.compile_model(core.read_model(path), 'CPU',
                                  {'INFERENCE_PRECISION_HINT': 'f32'})
 
-    def infer(batch: np.ndarray) -> List[np.ndarray]:
-        result = network(batch)
+    def infer(batch: np.ndarray, areas: np.ndarray) -> List[np.ndarray]:
+        result = network([batch, areas][:len(network.inputs)])
         return [result[output] for output in network.outputs]
 
     return infer
 
 
-def predictor(infer: Callable[[np.ndarray], List[np.ndarray]],
-              model: Any) -> Callable[..., Any]:
+def predictor(infer: Infer, model: Any) -> Callable[..., Any]:
     """``predict`` of the model with the network of an exported file."""
     from mmengine.structures import InstanceData
 
+    from ..functional import box_areas
+
     def predict(inputs: Any, data_samples: Any) -> Any:
-        keypoints, scores = infer(inputs.cpu().numpy())[:2]
+        areas = [box_areas(sample.gt_instances.bboxes[0]) * np.prod(
+            sample.metainfo['input_size'] / sample.metainfo['input_scale'])
+            for sample in data_samples]
+        keypoints, scores = infer(inputs.cpu().numpy(),
+                                  np.array(areas, np.float32))[:2]
         return model.add_pred_to_datasample(
             [InstanceData(keypoints=k[None], keypoint_scores=s[None])
              for k, s in zip(keypoints, scores)], None, data_samples)
@@ -140,8 +149,10 @@ def main(argv: List[str], prog: str) -> int:
         if args.checkpoint:
             codec = model.head.decoder
             columns[f'PyTorch, {type(codec).__name__}'] = evaluate(runner, own)
-            if not isinstance(codec, DarkHeatmap):
-                apply_dark(model)
+            score = pose.metadata.get('score', 'stock')
+            if not isinstance(codec, DarkHeatmap) or score != 'stock':
+                model.dataset_meta = runner.test_dataloader.dataset.metainfo
+                apply_dark(model, score=score)
                 columns['PyTorch, made DARK'] = evaluate(runner, own)
         infer = openvino_infer(args.onnx) if args.openvino else pose.infer
         columns[EXPORTED] = evaluate(runner, predictor(infer, model))

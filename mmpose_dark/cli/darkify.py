@@ -2,6 +2,7 @@
 import difflib
 from typing import List
 
+from ..conventions import SCORES
 from .arguments import KeyValues, new_parser
 from .configs import read_config
 from .outputs import check_output
@@ -24,6 +25,9 @@ def main(argv: List[str], prog: str) -> int:
         help='udp: align crops and heatmaps at the corners, which is for '
         'networks to train anew (default: keep)')
     parser.add_argument(
+        '--score', choices=SCORES, default='stock',
+        help='similarity: keypoint scores are the OKS to expect; needs --head')
+    parser.add_argument(
         '--codec', nargs='+', action=KeyValues, default={},
         metavar='KEY=VALUE', help='arguments of the codec, such as peak=raw')
     args = parser.parse_args(argv)
@@ -36,7 +40,7 @@ def main(argv: List[str], prog: str) -> int:
     stock = read_config(args.src)
     dark = darkify(
         stock, head=args.head, device_targets=args.device_targets,
-        alignment=args.alignment, **args.codec)
+        alignment=args.alignment, score=args.score, **args.codec)
     diff = difflib.unified_diff(
         stock.pretty_text.splitlines(), dark.pretty_text.splitlines(),
         args.src, args.out or 'darkified', n=1, lineterm='')

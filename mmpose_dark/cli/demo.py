@@ -19,6 +19,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 
 import numpy as np
 
+from ..conventions import SCORES
 from ..shipped import FIGURES
 from . import networks
 from .arguments import new_parser
@@ -117,6 +118,9 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     parser.add_argument('--uncertainty', action='store_true',
                         help='draw the 95 %% ellipse of every joint, and keep '
                         'covariances in predictions.json (image px^2)')
+    parser.add_argument('--score', choices=SCORES, default='stock',
+                        help='similarity: the OKS to expect of each joint, 0 '
+                        'to 1, in place of what the network puts out')
     parser.add_argument('--kpt-thr', type=float, default=.3,
                         help='lowest score of what is drawn (%(default)s)')
     parser.add_argument('--device', help='default: a GPU if there is one')
@@ -176,7 +180,7 @@ def _load(args: argparse.Namespace) -> Tuple[Any, Finder]:
     model = load_model(poses.cfg, poses.checkpoint, device)
     # after the last of what has MMPose's registries look elsewhere
     from ..visualization.poses import PoseReaders
-    readers = PoseReaders(model, args.compare, args.uncertainty)
+    readers = PoseReaders(model, args.compare, args.uncertainty, args.score)
 
     def found(name: str, frame: int, image: np.ndarray) -> Any:
         if given is None:

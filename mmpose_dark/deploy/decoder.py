@@ -1,8 +1,13 @@
 """Heatmaps or vectors in, keypoints out, as a module."""
+from typing import Any, Optional, Sequence, Tuple, Union
+
 import torch
 from torch import nn
 
+from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap, DarkSimCC
+from ..conventions import SCORES
+from ..functional._checks import check_choice
 
 
 class DarkDecoder(nn.Module):
@@ -19,11 +24,17 @@ class DarkDecoder(nn.Module):
         sigma (float): The training sigma; heatmap pixels
         return_covariance (bool): Whether to return the covariance of every
             keypoint as well. Defaults to ``False``
+        score (str): ``'similarity'``: scores are the OKS to expect of each
+            joint, as of :class:`DarkHeatmapHead`; then the areas of the
+            people are an input as well. Defaults to ``'stock'``
+        sigmas (Sequence[float], optional): The data set's OKS constants in
+            shape (K,), for ``score='similarity'``. Defaults to ``None``
         switches: The other arguments of :class:`DarkHeatmap`
 
     Raises:
-        ValueError: An argument that makes no sense, or covariances of
-            another decoding than DARK with modulation.
+        ValueError: An argument that makes no sense, covariances or
+            similarities of another decoding than DARK with modulation, or
+            similarities without OKS constants.
 
     Example:
         >>> decoder = DarkDecoder((192, 256), (48, 64), sigma=2)
@@ -33,24 +44,28 @@ class DarkDecoder(nn.Module):
     """
 
     def __init__(self,
-                 input_size,
-                 heatmap_size,
-                 sigma,
+                 input_size: Tuple[int, int],
+                 heatmap_size: Tuple[int, int],
+                 sigma: float,
                  *,
-                 return_covariance=False,
-                 **switches):
+                 return_covariance: bool = False,
+                 score: str = 'stock',
+                 sigmas: Optional[Sequence[float]] = None,
+                 **switches: Any) -> None:
         super().__init__()
         self._follow(DarkHeatmap(input_size, heatmap_size, sigma, **switches),
-                     return_covariance)
+                     return_covariance, score, sigmas)
 
     @classmethod
-    def from_codec(cls, codec, return_covariance=False):
+    def from_codec(cls, codec: Union[DarkHeatmap, DarkSimCC],
+                   return_covariance: bool = False, score: str = 'stock',
+                   sigmas: Optional[Sequence[float]] = None) -> 'DarkDecoder':
         """The decoder of a codec.
 
         Args:
             codec (DarkHeatmap | DarkSimCC): The codec,
                 :class:`DarkMegviiHeatmap` included
-            return_covariance (bool): As of the class
+            return_covariance, score, sigmas: As of the class
 
         Returns:
             DarkDecoder: It returns what ``codec.batch_decode`` does, without
@@ -65,16 +80,26 @@ class DarkDecoder(nn.Module):
                             f'{type(codec).__name__}')
         self = cls.__new__(cls)
         nn.Module.__init__(self)
-        self._follow(codec, return_covariance)
+        self._follow(codec, return_covariance, score, sigmas)
         return self
 
-    def _follow(self, codec, return_covariance):
-        if return_covariance:
+    def _follow(self, codec: Union[DarkHeatmap, DarkSimCC],
+                return_covariance: bool, score: str,
+                sigmas: Optional[Sequence[float]]) -> None:
+        check_choice('score', score, SCORES)
+        if return_covariance or score == 'similarity':
             codec.check_covariance()
         self.codec = codec
         self.return_covariance = return_covariance
+        self.score = score
+        if score == 'similarity':
+            found = F.oks_sigmas(sigmas, 0 if sigmas is None else len(sigmas))
+            self.register_buffer('sigmas', torch.tensor(
+                found, dtype=torch.float32), persistent=False)
 
-    def forward(self, heatmaps, simcc_y=None):
+    def forward(self, heatmaps: torch.Tensor, simcc_y: Any = None,
+                areas: Optional[torch.Tensor] = None
+                ) -> Tuple[torch.Tensor, ...]:
         """Decode what a network puts out.
 
         Args:
@@ -82,6 +107,10 @@ class DarkDecoder(nn.Module):
                 vectors over x in shape (B, K, W); of any floating type
             simcc_y (Tensor, optional): Of SimCC the vectors over y in shape
                 (B, K, H)
+            areas (Tensor, optional): For ``score='similarity'`` the areas of
+                the people in shape (B,); units: squared input pixels. That of
+                the box (:func:`mmpose_dark.functional.box_areas`), times the
+                square of the input's size over the crop's
 
         Returns:
             tuple:
@@ -94,16 +123,27 @@ class DarkDecoder(nn.Module):
             All float32.
 
         Raises:
-            ValueError: Heatmaps or vectors that are not of the codec's size.
+            ValueError: Heatmaps or vectors that are not of the codec's size,
+                or similarities without areas.
         """
+        similar = self.score == 'similarity'
+        covariance = self.return_covariance or similar
         if isinstance(self.codec, DarkSimCC):
             keypoints, scores, *rest = self.codec.read(
-                _finite(heatmaps), _finite(simcc_y), self.return_covariance)
-            return (keypoints, scores, *rest[self.codec.decode_visibility:])
-        return self.codec.read(_finite(heatmaps), self.return_covariance)
+                _finite(heatmaps), _finite(simcc_y), covariance)
+            rest = rest[self.codec.decode_visibility:]
+        else:
+            keypoints, scores, *rest = self.codec.read(
+                _finite(heatmaps), covariance)
+        if similar:
+            if areas is None:
+                raise ValueError("score='similarity' needs the areas of the "
+                                 'people, (B,) in squared input px, got None')
+            scores = F.expected_oks(rest[0], areas.float(), self.sigmas)
+        return (keypoints, scores, *rest[:self.return_covariance])
 
 
-def _finite(output):
+def _finite(output: torch.Tensor) -> torch.Tensor:
     """float32, with infinity for what is not a number.
 
     Runtimes differ in what the maximum of a map with a NaN is. Neither NaN

@@ -1,5 +1,6 @@
 """A model that ends in keypoints, to export or compile."""
 import copy
+from typing import Any, List, Optional, Tuple
 
 import torch
 from mmcv.cnn import fuse_conv_bn
@@ -26,27 +27,36 @@ class PoseNetwork(nn.Module):
         return_covariance (bool): As of :class:`DarkDecoder`
         half (bool): Whether the network computes in float16. What it puts out
             is decoded in float32 all the same. Defaults to ``False``
+        score (str, optional): As of :class:`DarkDecoder`; the OKS constants
+            are those of the model's data set. Defaults to ``None``: what the
+            model's head does
 
     Raises:
         ValueError: A model without heatmaps or vectors, of a codec that DARK
-            cannot read, or without what the flip test has to know.
+            cannot read, or without what the flip test or similarities have to
+            know.
     """
 
     def __init__(self,
-                 model,
-                 flip_test=False,
-                 return_covariance=False,
-                 half=False):
+                 model: nn.Module,
+                 flip_test: bool = False,
+                 return_covariance: bool = False,
+                 half: bool = False,
+                 score: Optional[str] = None) -> None:
         super().__init__()
+        self.model: Any
         self.model = copy.deepcopy(model).eval()
         if getattr(self.model, 'head', None) is None:
             raise ValueError(f'{type(model).__name__} has no head to decode')
         if not isinstance(getattr(self.model.head, 'decoder', None),
                           (DarkHeatmap, DarkSimCC)):
             apply_dark(self.model)
+        if score is None:
+            score = getattr(self.model.head, 'score', 'stock')
         self.decoder = DarkDecoder.from_codec(
-            self.model.head.decoder, return_covariance)
-        if return_covariance and self._of_vectors:
+            self.model.head.decoder, return_covariance, score,
+            self._sigmas() if score == 'similarity' else None)
+        if (return_covariance or score == 'similarity') and self._of_vectors:
             self.decoder.codec.check_loss(self.model.head.loss_module)
         self.flip_test = flip_test
         self.flip_indices = attribute(self.model, 'dataset_meta')[
@@ -67,11 +77,14 @@ class PoseNetwork(nn.Module):
             if name != 'data_preprocessor':
                 part.to(self.dtype)
 
-    def forward(self, inputs):
+    def forward(self, inputs: torch.Tensor,
+                areas: Optional[torch.Tensor] = None
+                ) -> Tuple[torch.Tensor, ...]:
         """Predict the keypoints of normalised crops.
 
         Args:
             inputs (Tensor): Crops in shape (B, 3, h, w), float32
+            areas (Tensor, optional): As of :meth:`DarkDecoder.forward`
 
         Returns:
             tuple: See :meth:`DarkDecoder.forward`.
@@ -92,21 +105,29 @@ class PoseNetwork(nn.Module):
                 output.reshape(2, -1, *output.shape[1:])
                 for output in outputs))
             outputs = [(one + other) * 0.5 for one, other in
-                       zip(straight, self._flip_back(*mirrored))]
-        return self.decoder(*outputs)
+                       zip(straight, self._flip_back(mirrored))]
+        return self.decoder(*outputs, areas=areas)
 
     @property
-    def _of_vectors(self):
-        return isinstance(self.decoder.codec, DarkSimCC)
+    def _of_vectors(self) -> bool:
+        return isinstance(self.model.head.decoder, DarkSimCC)
 
-    def _flip_back(self, *outputs):
-        how = dict(flip_indices=self.flip_indices, shift=self.flip_shift)
-        if self._of_vectors:
-            return F.flip_simcc(*outputs, **how)
-        return [F.flip_heatmaps(*outputs, **how)]
+    def _sigmas(self) -> List[float]:
+        """OKS constants of all keypoints: the head's, or the data set's."""
+        head: Any = self.model.head
+        sigmas = getattr(head, 'sigmas', None)
+        if sigmas is None:
+            sigmas = attribute(self.model, 'dataset_meta').get('sigmas')
+        return F.oks_sigmas(sigmas, head.out_channels).tolist()
+
+    def _flip_back(self, outputs: Any) -> Any:
+        flip: Any = F.flip_simcc if self._of_vectors else F.flip_heatmaps
+        back = flip(*outputs, flip_indices=self.flip_indices,
+                    shift=self.flip_shift)
+        return back if self._of_vectors else [back]
 
 
-def attribute(model, name):
+def attribute(model: Any, name: str) -> Any:
     """What ``init_model`` adds to a model, or an error that says so."""
     if not hasattr(model, name):
         raise ValueError(f'model must have {name}, as mmpose.apis.init_model '
@@ -114,7 +135,7 @@ def attribute(model, name):
     return getattr(model, name)
 
 
-def _with_norms_folded(model, input_size):
+def _with_norms_folded(model: Any, input_size: Tuple[int, int]) -> Any:
     """The model with batch norms folded into the convolutions before them.
 
     mmcv takes a module's layers for run in the order in which they are listed.

@@ -2,6 +2,7 @@
 from pathlib import Path
 from typing import Any, Dict, Union
 
+import numpy as np
 import torch
 
 from ..alignment import entries
@@ -17,7 +18,9 @@ def export_onnx(network: PoseNetwork, path: Union[str, Path]) -> None:
 
     Input ``inputs`` in shape (batch, 3, h, w), outputs ``keypoints``,
     ``scores`` and, if the network has them, ``covariances``; any batch size.
-    :func:`metadata` is in the file, every value as JSON.
+    With ``score='similarity'`` a second input, ``areas`` in shape (batch,),
+    see :meth:`DarkDecoder.forward`. :func:`metadata` is in the file, every
+    value as JSON.
 
     Args:
         network (PoseNetwork): The network
@@ -31,7 +34,10 @@ def export_onnx(network: PoseNetwork, path: Union[str, Path]) -> None:
     example = torch.zeros(2, 3, height, width,
                           device=next(network.parameters()).device)
     described = metadata(network)  # complains before the work is done
-    model = export_module(network, [example], ['inputs'],
+    inputs = dict(inputs=example)
+    if network.decoder.score == 'similarity':
+        inputs['areas'] = torch.ones(2, device=example.device)
+    model = export_module(network, list(inputs.values()), list(inputs),
                           OUTPUTS[:2 + network.decoder.return_covariance])
     write(model, path, described)
 
@@ -46,7 +52,9 @@ def metadata(network: PoseNetwork) -> Dict[str, Any]:
         dict: ``input_size`` (w, h), ``padding`` of the box and ``use_udp`` of
         the crop; ``mean``, ``std`` and ``bgr_to_rgb`` of the normalisation;
         ``keypoint_names`` and ``skeleton`` (pairs of their indices);
-        ``codec``, ``flip_test``, ``half`` and ``mmpose_dark``, the version.
+        ``sigmas``, the OKS constants, empty where the data set has none;
+        ``score``, what the scores are; ``codec``, ``flip_test``, ``half`` and
+        ``mmpose_dark``, the version.
 
     Raises:
         ValueError: A model without its config, a test pipeline without the
@@ -65,6 +73,8 @@ def metadata(network: PoseNetwork) -> Dict[str, Any]:
                          f'and std, got a {type(norm).__name__} without')
     meta = attribute(model, 'dataset_meta')
     names = meta['keypoint_id2name']
+    sigmas: Any = network.decoder.sigmas if network.decoder.score == (
+        'similarity') else np.ravel(meta.get('sigmas', []))
     return dict(
         input_size=list(codec.input_size),
         padding=steps['GetBBoxCenterScale'].get('padding', 1.25),
@@ -74,6 +84,8 @@ def metadata(network: PoseNetwork) -> Dict[str, Any]:
         bgr_to_rgb=bool(norm._channel_conversion),
         keypoint_names=[names[i] for i in range(len(names))],
         skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
+        sigmas=[round(float(sigma), 6) for sigma in sigmas],
+        score=network.decoder.score,
         codec=codec_config(codec),
         flip_test=network.flip_test,
         half=network.dtype == torch.float16,

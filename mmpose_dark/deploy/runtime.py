@@ -21,6 +21,9 @@ from typing import (
 
 import numpy as np
 
+from .. import functional as F  # noqa: N812
+from ..conventions import SCORES
+from ..functional._checks import check_choice
 from .crop import check_boxes, check_image, crop, normalise
 
 #: what a file has to say
@@ -55,6 +58,11 @@ class PoseRuntime:
             number. Defaults to 32
         threads (int, optional): How many threads onnxruntime computes with.
             Defaults to ``None``: one for each core
+        score (str, optional): ``'similarity'``: scores are the OKS to expect
+            of each joint, 0 to 1, by the size of its box, see
+            :mod:`mmpose_dark.functional.oks`. It needs a file of such scores,
+            or one with covariances and ``sigmas`` in its metadata. Defaults
+            to ``None``: what the file was written for
 
     Attributes:
         metadata (dict): What the file says of itself: ``input_size``,
@@ -63,7 +71,8 @@ class PoseRuntime:
 
     Raises:
         ValueError: A file of another tool or one that does not say how to
-            crop, or a number that makes no sense.
+            crop, a number that makes no sense, or a score that the file
+            does not have.
 
     Example:
         >>> pose = PoseRuntime('pose.onnx')  # doctest: +SKIP
@@ -77,7 +86,8 @@ class PoseRuntime:
                  path: Union[str, Path],
                  providers: Optional[Sequence[Any]] = None,
                  batch_size: int = 32,
-                 threads: Optional[int] = None) -> None:
+                 threads: Optional[int] = None,
+                 score: Optional[str] = None) -> None:
         import onnxruntime
         options = onnxruntime.SessionOptions()
         if threads is not None:
@@ -91,6 +101,24 @@ class PoseRuntime:
         self.batch_size = _positive('batch_size', batch_size)
         fixed = self.session.get_inputs()[0].shape[0]
         self._fixed_batch = fixed if isinstance(fixed, int) else None
+        self._takes_areas = 'areas' in [
+            put.name for put in self.session.get_inputs()]
+        self._sigmas: Optional[np.ndarray] = None
+        if score is not None:
+            self._choose(path, score)
+
+    def _choose(self, path: Union[str, Path], score: str) -> None:
+        """Have scores of a kind, or raise where the file has none."""
+        if check_choice('score', score, SCORES) == self.metadata.get(
+                'score', 'stock'):
+            return
+        sigmas = self.metadata.get('sigmas')
+        names = [put.name for put in self.session.get_outputs()]
+        if score == 'stock' or 'covariances' not in names or not sigmas:
+            raise ValueError(
+                f'{path} has no score={score!r}: write it again by mmpose-dark'
+                f' export --score {score}')
+        self._sigmas = F.oks_sigmas(sigmas, len(sigmas))
 
     def __call__(self, image: np.ndarray,
                  boxes: Any = None) -> Tuple[np.ndarray, ...]:
@@ -118,22 +146,29 @@ class PoseRuntime:
         meta = self.metadata
         if boxes is None:
             boxes = np.array([[0, 0, *image.shape[1::-1]]], np.float32)
+        boxes = check_boxes(boxes)
         crops, centers, scales = [], [], []
-        for box in check_boxes(boxes):
+        for box in boxes:
             patch, center, scale = crop(image, box, meta['input_size'],
                                         meta['padding'], meta['use_udp'])
             crops.append(patch)
             centers.append(center)
             scales.append(scale)
-        keypoints, scores, *covariances = self._in_batches(crops)
         center = np.reshape(centers, (-1, 1, 2))
         scale = np.reshape(scales, (-1, 1, 2))
         size = np.array(meta['input_size'])
-        # Each covariance times the outer product of the factor with itself.
         factor = scale / size
+        areas = F.box_areas(boxes)
+        keypoints, scores, *covariances = self._in_batches(
+            crops, areas / factor.prod((1, 2)))
+        # Each covariance times the outer product of the factor with itself.
         squared = factor[..., None] * factor[..., None, :]
+        covariances = [covariance * squared for covariance in covariances]
+        if self._sigmas is not None:
+            scores = F.expected_oks(
+                covariances[0], areas, self._sigmas).astype(np.float32)
         return (keypoints / size * scale + center - 0.5 * scale, scores,
-                *(covariance * squared for covariance in covariances))
+                *covariances)
 
     def people(self, image: np.ndarray,
                boxes: Any = None) -> List[Dict[str, Keypoint]]:
@@ -152,28 +187,40 @@ class PoseRuntime:
                  for name, (x, y), score, *rest in zip(names, *person)}
                 for person in zip(*found)]
 
-    def infer(self, batch: np.ndarray) -> List[np.ndarray]:
-        """Run the network on normalised crops (N, 3, h, w), float32.
+    def infer(self, batch: np.ndarray,
+              areas: Optional[np.ndarray] = None) -> List[np.ndarray]:
+        """Run the network on normalised crops.
+
+        Args:
+            batch (np.ndarray): Crops (N, 3, h, w), float32
+            areas (np.ndarray, optional): Of the people in shape (N,), which a
+                file of similarities needs; squared input pixels
 
         Returns:
             list[np.ndarray]: keypoints (N, K, 2) in input pixels, scores
             (N, K) and, if exported, covariances (N, K, 2, 2).
         """
-        return self.session.run(None, {'inputs': batch})
+        given = dict(inputs=batch)
+        if self._takes_areas and areas is not None:
+            given['areas'] = areas.astype(np.float32)
+        return self.session.run(None, given)
 
-    def _in_batches(self, crops: Sequence[np.ndarray]) -> List[np.ndarray]:
+    def _in_batches(self, crops: Sequence[np.ndarray],
+                    areas: np.ndarray) -> List[np.ndarray]:
         """What :meth:`infer` finds in any number of crops."""
         meta = self.metadata
         step = self._fixed_batch or self.batch_size
         found = []
         for start in range(0, len(crops), step):
             part = list(crops[start:start + step])
-            num = len(part)
+            num, size = len(part), areas[start:start + step]
             if self._fixed_batch:
                 part += part[:1] * (self._fixed_batch - num)
+                size = np.resize(size, self._fixed_batch)
             batch = normalise(part, meta['mean'], meta['std'],
                               meta['bgr_to_rgb'])
-            found.append([output[:num] for output in self.infer(batch)])
+            found.append([output[:num] for output in self.infer(
+                batch, size)])
         if not found:
             return [np.empty((0, *output.shape[1:]), np.float32)
                     for output in self.session.get_outputs()]

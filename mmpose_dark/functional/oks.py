@@ -15,7 +15,7 @@ The mean over w is taken over three of its values, a share of the joints each:
 as of a mixture of three normal distributions. Values and shares are those
 that are off the least for any P, by .0004.
 """
-from typing import Any
+from typing import Any, Optional, Sequence
 
 import numpy as np
 
@@ -73,24 +73,30 @@ def expected_oks(covariances: Array, areas: Array, sigmas: Array) -> Array:
     return total
 
 
-def oks_sigmas(sigmas: Any, num_keypoints: int) -> np.ndarray:
+def oks_sigmas(sigmas: Any, num_keypoints: int,
+               indices: Optional[Sequence[int]] = None) -> np.ndarray:
     """The OKS constants of a data set, if it has them.
 
     Args:
         sigmas (Sequence[float]): What its metainfo has.
-        num_keypoints (int): K.
+        num_keypoints (int): K, of the network.
+        indices (Sequence[int], optional): Which of these are the data set's,
+            MMPose's ``output_keypoint_indices``; then the constants of these
+            alone will do. Defaults to ``None``: all.
 
     Returns:
-        np.ndarray: in shape (K,), float64.
+        np.ndarray: in shape (K,), or as many as ``indices``; float64.
 
     Raises:
         ValueError: Not K positive numbers.
     """
     found = np.asarray([] if sigmas is None else sigmas, float)
-    if found.shape != (num_keypoints, ) or not (
+    if indices is not None and len(found) != num_keypoints:
+        num_keypoints = len(indices)
+    if found.shape != (num_keypoints, ) or not found.size or not (
             np.isfinite(found) & (found > 0)).all():
         raise ValueError(
-            f'similarities need the OKS constants of {num_keypoints} '
+            f'similarities need the OKS constants of {num_keypoints or "all"} '
             "keypoints: give the data set's metainfo that many positive "
             f'sigmas, got {found.tolist()}')
     return found

@@ -1,4 +1,5 @@
 """Heads, registered with MMPose."""
+from ._covariance import CovarianceMixin
 from .heatmap import (
     DarkCPMHead,
     DarkHeadMixin,
@@ -7,6 +8,6 @@ from .heatmap import (
 )
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
-__all__ = ['DarkCPMHead', 'DarkHeadMixin', 'DarkHeatmapHead', 'DarkRTMCCHead',
-           'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin',
-           'DarkViPNASHead']
+__all__ = ['CovarianceMixin', 'DarkCPMHead', 'DarkHeadMixin',
+           'DarkHeatmapHead', 'DarkRTMCCHead', 'DarkRTMWHead', 'DarkSimCCHead',
+           'DarkSimCCMixin', 'DarkViPNASHead']

@@ -50,11 +50,19 @@ class DarkHeadMixin(CovarianceMixin):
             estimator has mapped them. See
             :mod:`mmpose_dark.functional.covariance` for what they are true
             of. Defaults to ``False``
+        score (str): What ``keypoint_scores`` of ``pred_instances`` are.
+            ``'stock'``: MMPose's, the peak value of the heatmap.
+            ``'similarity'``: the OKS to expect of each joint, 0 to 1, by its
+            covariance, see :mod:`mmpose_dark.functional.oks`; a person's area
+            is taken for .53 of its box. Defaults to ``'stock'``
+        sigmas (Sequence[float], optional): The data set's OKS constants in
+            shape (K,), for ``score='similarity'``. Defaults to ``None``
         decoder (dict): The config of a :class:`DarkHeatmap`
 
     Raises:
         TypeError: A decoder that is no :class:`DarkHeatmap`.
-        ValueError: Covariances of another decoding than DARK with modulation.
+        ValueError: Covariances or similarities of another decoding than DARK
+            with modulation, or similarities without OKS constants.
     """
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
@@ -65,17 +73,17 @@ class DarkHeadMixin(CovarianceMixin):
                  *args,
                  flip_shift='exact',
                  output_covariance=False,
+                 score='stock',
+                 sigmas=None,
                  **kwargs):
         super().__init__(*args, **kwargs)
         self.flip_shift = check_choice('flip_shift', flip_shift,
                                        ('exact', 'stock'))
-        self.output_covariance = output_covariance
         if not isinstance(self.decoder, DarkHeatmap):
             raise TypeError(
                 f'{type(self).__name__} needs a DarkHeatmap as decoder, to '
                 f'draw targets and read heatmaps, got {self.decoder!r}')
-        if output_covariance:
-            self._check_covariance()
+        self.promise(output_covariance, score, sigmas)
 
     def loss(self, feats, batch_data_samples, train_cfg={}):  # noqa: B006
         """Calculate losses from a batch of inputs and data samples.
@@ -136,7 +144,7 @@ class DarkHeadMixin(CovarianceMixin):
         else:
             heatmaps = self._stages(feats)[-1]
         preds = self.decode(heatmaps)
-        self._to_image(preds, batch_data_samples)
+        self._to_image(preds, batch_data_samples, test_cfg)
         if test_cfg.get('output_heatmaps', False):
             # Each its own: a view would drag the batch into every file.
             return preds, [PixelData(heatmaps=m.clone())

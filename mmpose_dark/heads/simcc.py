@@ -37,12 +37,15 @@ class DarkSimCCMixin(CovarianceMixin):
         output_covariance (bool): As of :class:`DarkHeatmapHead`; see
             :mod:`mmpose_dark.functional.vector_covariance` for what they are
             true of. Defaults to ``False``
+        score, sigmas: As of :class:`DarkHeatmapHead`. The stock scores are
+            logits, those of ``'similarity'`` 0 to 1
         decoder (dict): The config of a :class:`DarkSimCC`
 
     Raises:
         TypeError: A decoder that is no :class:`DarkSimCC`.
-        ValueError: A decoder of vectors of other lengths, or covariances of
-            a decoding or a loss that they are not derived for.
+        ValueError: A decoder of vectors of other lengths, covariances or
+            similarities of a decoding or a loss that they are not derived
+            for, or similarities without OKS constants.
     """
 
     # Of a built head whose class is changed, see mmpose_dark.model, too.
@@ -54,17 +57,17 @@ class DarkSimCCMixin(CovarianceMixin):
                  *args,
                  flip_shift='exact',
                  output_covariance=False,
+                 score='stock',
+                 sigmas=None,
                  **kwargs):
         super().__init__(*args, **kwargs)
         self.flip_shift = check_choice('flip_shift', flip_shift,
                                        ('exact', 'stock'))
-        self.output_covariance = output_covariance
         if not isinstance(self.decoder, DarkSimCC):
             raise TypeError(
                 f'{type(self).__name__} needs a DarkSimCC as decoder, to '
                 f'merge and read vectors, got {self.decoder!r}')
-        if output_covariance:
-            self._check_covariance()
+        self.promise(output_covariance, score, sigmas)
         mine, its = ((tuple(part.input_size), part.simcc_split_ratio)
                      for part in (self, self.decoder))
         if mine != its:
@@ -128,7 +131,7 @@ class DarkSimCCMixin(CovarianceMixin):
         else:
             vectors = self.forward(feats)
         preds = self.decode(vectors)
-        self._to_image(preds, batch_data_samples)
+        self._to_image(preds, batch_data_samples, test_cfg)
         if not test_cfg.get('output_heatmaps', False):
             return preds
         sigma = self.decoder.sigma if self.SCALE_BY_SIGMA else (None, None)

@@ -30,7 +30,7 @@ def stock_reading(model: Any) -> Any:
     head.decoder.decoding = (
         'argmax' if isinstance(head.decoder, DarkSimCC) else 'shift')
     head.flip_shift = 'stock'
-    head.output_covariance = False
+    head.output_covariance, head.score = False, 'stock'
     return model
 
 
@@ -44,6 +44,8 @@ class PoseReaders:
             ``False``
         uncertainty (bool): Whether DARK tells covariances, and their
             ellipses are drawn. Defaults to ``False``
+        score (str): What DARK's keypoint scores are, see :func:`apply_dark`.
+            Defaults to ``'stock'``
 
     Raises:
         ValueError: A model whose codec DARK cannot replace, or whose head
@@ -51,7 +53,7 @@ class PoseReaders:
     """
 
     def __init__(self, model: Any, compare: bool = False,
-                 uncertainty: bool = False) -> None:
+                 uncertainty: bool = False, score: str = 'stock') -> None:
         self.compare = compare
         self.uncertainty = uncertainty
         dark = isinstance(model.head.decoder, (DarkHeatmap, DarkSimCC))
@@ -59,7 +61,9 @@ class PoseReaders:
         if compare:
             self.models['stock'] = (
                 stock_reading(model) if dark else copy.deepcopy(model))
-        self.models['DARK'] = model if dark else apply_dark(model)
+        if not dark or score != 'stock':
+            apply_dark(model, score=score)
+        self.models['DARK'] = model
         if uncertainty:
             head = self.models['DARK'].head
             merge_exactly(head)  # a stock head becomes the DARK one
