@@ -36,6 +36,7 @@ MIDDLE = (
     'opencv-python==4.10.0.84', 'mmengine==0.10.4', 'mmdet==3.3.0',
     'json_tricks', 'matplotlib', 'munkres', 'pillow', 'scipy', 'xtcocotools',
     'setuptools==69.5.1', 'wheel')
+ELSEWHERE = 'transformers==5.24.0', 'supervision==0.31.2'
 FORKS = 'onedl-mmengine', 'onedl-mmcv', 'onedl-mmdetection'
 
 
@@ -96,6 +97,16 @@ def full_mmcv(session):
         os.environ.get('MMCV_WHEELS', '.nox'), 'mmcv==2.1.0', 'ninja',
         'psutil', env=dict(MMCV_WITH_OPS='1', FORCE_CUDA='0'))
     test(session)
+
+
+@nox.session(python=['3.13'])
+def elsewhere(session):
+    """The recipes of docs/elsewhere.md, with the libraries they are for."""
+    install_newest(session)
+    session.install('-c', CONSTRAINTS, *ELSEWHERE)
+    # It asks for a second OpenCV.
+    session.install('--no-deps', 'rtmlib==0.0.16')
+    test(session, 'tests/test_elsewhere.py')
 
 
 @nox.session(venv_backend='none')
