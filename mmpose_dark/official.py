@@ -27,6 +27,9 @@ _RESNETS = {
     ((3, 4, 23, 3), True): 'res101',
     ((3, 8, 36, 3), True): 'res152',
 }
+#: those without the layers in which Caffe's style differs
+_BASIC = tuple(name for (_, bottlenecks), name in _RESNETS.items()
+               if not bottlenecks)
 _HEAD = ('deconv_layers.', 'final_layer.')
 _COUNT = 'num_batches_tracked'
 
@@ -201,14 +204,18 @@ def official_config(cfg,
         Config: The new config.
 
     Raises:
-        ValueError: A code that is not one of them, a Caffe-style HRNet, or a
-            config that is not of a top-down heatmap model.
+        ValueError: A code that is not one of them, an HRNet or a style that
+            it has not, or a config that is not of a top-down heatmap model.
     """
     check_choice('code', code, tuple(OFFICIAL_CODES))
     hrnet = network.name.startswith('hrnet')
-    if caffe and hrnet:
-        raise ValueError('caffe=True is for ResNets, this is a '
+    if code == 'simplebaseline' and hrnet:
+        raise ValueError("code='simplebaseline' has ResNets only, this is a "
                          f'{network.name}')
+    if caffe and (code != 'simplebaseline' or network.name in _BASIC):
+        raise ValueError(
+            "caffe=True is for ResNets of code='simplebaseline' from res50 "
+            f'on, this is a {network.name} of {code!r}')
     cfg = darkify(cfg, head=True)
     model = cfg.model
     model.data_preprocessor.update(

@@ -286,6 +286,78 @@ def test_what_is_odd_about_a_config_is_said(capsys):
         'Warning: crop, codec and flip test disagree')
 
 
+@pytest.fixture
+def saved(data, tmp_path):
+    """Kept maps of two people, and their annotations, as files to spoil."""
+    path = data / 'val/person_keypoints.json'
+    content = json.loads(path.read_text())
+    people = content['annotations'][:2]
+    boxes = np.array([person['bbox'] for person in people], float)
+    maps = np.zeros((2, 17, 8, 6), np.float32)
+
+    def write(**changes):
+        arrays = dict(
+            heatmaps=maps, heatmaps_flip=maps,
+            ann_id=np.array([person['id'] for person in people]),
+            input_center=boxes[:, :2] + boxes[:, 2:] / 2,
+            input_scale=1.25 * boxes[:, 2:])
+        np.savez(tmp_path / 'maps.npz', **{
+            key: value for key, value in {**arrays, **changes}.items()
+            if value is not None})
+        return tmp_path / 'maps.npz', path
+
+    write.content = content
+    return write
+
+
+def test_maps_of_other_people_are_refused(saved, tmp_path):
+    assert len(evaluation.load(*saved()).samples) == 2
+    for changes, said in (
+            (dict(ann_id=np.array([1, 10**6])), r'annotations \[1000000\]'),
+            (dict(ann_id=np.array([2, 1])), 'only 0% of the crops'),
+            (dict(heatmaps=np.zeros((2, 16, 8, 6)), heatmaps_flip=np.zeros(
+                (2, 16, 8, 6))), 'has 16 heatmaps each, the latter 17'),
+            (dict(input_scale=None), 'lacks .*input_scale')):
+        with pytest.raises(ValueError, match=said):
+            evaluation.load(*saved(**changes))
+    path, ann = saved()
+    with pytest.raises(ValueError, match='is no .npz file'):
+        evaluation.load(ann, ann)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match='is no .npz file'):
+        evaluation.load(path, ann)
+
+
+@pytest.mark.parametrize('content', [
+    'a text', '[1]', '{}',
+    '{"images": [], "annotations": [{"id": 1}], "categories": []}'])
+def test_a_file_that_is_not_of_coco(saved, tmp_path, content):
+    (tmp_path / 'some.json').write_text(content)
+    with pytest.raises(ValueError, match="no file of COCO's"):
+        evaluation.load(saved()[0], tmp_path / 'some.json')
+
+
+def test_boxes_of_a_detector_are_near_enough(saved, rng):
+    from mmpose_dark.evaluation.matching import share_around_boxes
+    people = saved.content['annotations'] * 5
+    boxes = np.array([person['bbox'] for person in people], float)
+    corners = np.hstack([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]])
+
+    def share(off, labels=corners):
+        seen = boxes + off * rng.standard_normal(boxes.shape) * np.tile(
+            boxes[:, 2:], 2)
+        return share_around_boxes([
+            dict(input_center=box[:2] + box[2:] / 2,
+                 input_scale=1.25 * np.maximum(
+                     box[2:], box[:1:-1] * [.75, 1 / .75]),
+                 gt_instances=dict(bboxes=label[None]))
+            for box, label in zip(seen, labels)])
+
+    assert share(0) == 1
+    assert share(.08) > .9
+    assert share(0, np.roll(corners, 1, 0)) < .3
+
+
 def test_a_split_of_no_figures_is_left_as_it_is(tmp_path):
     for _ in range(2):
         assert run_command('figures', '--out', tmp_path, '--train', 0,

@@ -357,7 +357,7 @@ def test_darkpose_codec_refuses():
     with pytest.raises(ValueError, match='takes no use_udp=True'):
         DarkPoseHeatmap((96, 128), (24, 32), sigma=1, use_udp=True)
     with pytest.raises(ValueError, match=r'divides by \(width - 1\)'):
-        DarkPoseHeatmap((4, 128), (1, 32), sigma=1)
+        DarkPoseHeatmap((4, 128), (1, 32), sigma=.5)
 
 
 @needs_export
@@ -429,6 +429,13 @@ def test_alignment_of_the_other_codes_is_mmposes():
     assert cfg.model.data_preprocessor.bgr_to_rgb
     with pytest.raises(ValueError, match='caffe=True is for ResNets'):
         official.official_config(stock, network, 'hrnet', caffe=True)
+    with pytest.raises(ValueError, match='has ResNets only, this is a hrnet'):
+        official.official_config(stock, network, 'simplebaseline')
+    for code, name in (('darkpose', 'res50'), ('hrnet', 'res50'),
+                       ('simplebaseline', 'res18')):
+        with pytest.raises(ValueError, match=f'this is a {name} of .{code}'):
+            official.official_config(
+                stock, official.Network(name, 17), code, caffe=True)
     with pytest.raises(ValueError, match="code .*'mmpose'"):
         official.official_config(stock, network, 'mmpose')
 
@@ -517,8 +524,10 @@ def test_the_command_refuses_in_one_line(convert, tmp_path):
             ('res18', darkpose, 'no config of ours has a res18 for coco'),
             ('hands', darkpose, 'no config of ours has 21 keypoints'),
             ('hourglass', darkpose, 'cannot be converted'),
-            ('text', darkpose, 'weights_only=True'),
-            ('pickle', darkpose, 'weights_only=True'),
+            ('text', darkpose, 'is no checkpoint that torch can load'),
+            ('pickle', darkpose, 'is no checkpoint that torch can load'),
+            ('res50', (*darkpose, '--size', '128x96', '--caffe'),
+             'caffe=True is for ResNets'),
             ('nowhere', darkpose, 'nowhere.pth')]:
         said = convert(tmp_path / f'{name}.pth', out, *options)
         assert message in said, said

@@ -56,7 +56,8 @@ def convert(args: argparse.Namespace) -> None:
     import torch
 
     from .. import official
-    weights = official.weights_of(read(args.src))
+    from ..checkpoints import read_checkpoint
+    weights = official.weights_of(read_checkpoint(args.src))
     network = official.recognise(weights)
     print(f'{args.src}: {network.name}, {network.num_keypoints} keypoints, '
           f'{len(weights)} tensors')
@@ -88,22 +89,6 @@ def convert(args: argparse.Namespace) -> None:
     print(f'{args.out}: the weights, for {src}\n'
           f'{args.out.with_suffix(".py")}: its config, {height}x{width}, '
           f'channels {order}, codec {codec.type.rpartition(".")[2]}')
-
-
-def read(path: Path) -> Any:
-    """What ``torch.load`` makes of a file, of tensors and numbers only."""
-    import torch
-
-    from .. import codecs  # noqa: F401  allows numpy's numbers
-    try:
-        return torch.load(path, map_location='cpu', weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # whatever a broken file makes torch raise
-        first = str(error).strip().partition('\n')[0]
-        raise ValueError(
-            f'{path} is not a file of weights that torch {torch.__version__} '
-            f'loads with weights_only=True: {first}') from None
 
 
 def our_config(network: Any, size: Optional[str]) -> Path:

@@ -2,14 +2,16 @@
 import contextlib
 import io
 import json
+import zipfile
 from pathlib import Path
-from typing import Union
+from typing import Any, Union
 
 import mmpose
 import numpy as np
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
 from .heatmaps import KeptHeatmaps
+from .matching import share_around_boxes
 
 
 def load(path: Union[str, Path],
@@ -33,14 +35,10 @@ def load(path: Union[str, Path],
         KeptHeatmaps: The same as were saved.
 
     Raises:
-        ValueError: A file that lacks one of these, or an annotation.
+        OSError: A file that cannot be read.
+        ValueError: A file of another kind, or annotations of other people.
     """
-    from xtcocotools.coco import COCO
-    file = np.load(path)
-    need = {'heatmaps', 'heatmaps_flip', 'input_center', 'input_scale',
-            'ann_id'}
-    if need - set(file.files):
-        raise ValueError(f'{path} lacks {sorted(need - set(file.files))}')
+    file = _read_maps(path)
     kept = []
     for key in ('heatmaps', 'heatmaps_flip'):
         maps = file[key]
@@ -57,11 +55,13 @@ def load(path: Union[str, Path],
             Path(mmpose.__file__).parent /
             '.mim/configs/_base_/datasets/coco.py')))
         flip_indices, sigmas = meta['flip_indices'], meta['sigmas']
-    with contextlib.redirect_stdout(io.StringIO()):
-        coco = COCO(str(ann_file))
+    coco = _read_annotations(ann_file)
+    others = f'{path} and {ann_file} are not of the same people'
     missing = set(file['ann_id'].tolist()) - set(coco.anns)
     if missing:
-        raise ValueError(f'{ann_file} lacks annotations {sorted(missing)[:5]}')
+        raise ValueError(f'{others}: the latter lacks annotations '
+                         f'{sorted(missing)[:5]}')
+    num = kept[0].shape[1]
     samples = []
     for i, (ann_id, centre, scale) in enumerate(zip(
             file['ann_id'].tolist(), file['input_center'],
@@ -70,6 +70,9 @@ def load(path: Union[str, Path],
         box = np.array(ann['bbox'], np.float32)
         box[2:] += box[:2]
         labels = np.array(ann['keypoints'], float).reshape(1, -1, 3)
+        if labels.shape[1] != num:
+            raise ValueError(f'{others}: the former has {num} heatmaps each, '
+                             f'the latter {labels.shape[1]} keypoints')
         samples.append(dict(
             id=i, img_id=ann['image_id'], raw_ann_info=ann,
             category_id=ann['category_id'], input_center=centre,
@@ -78,7 +81,43 @@ def load(path: Union[str, Path],
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
                 keypoints_visible=labels[..., 2])))
+    share = share_around_boxes(samples)
+    if share < .5:
+        raise ValueError(f'{others}: only {share:.0%} of the crops are around '
+                         'the box of their ann_id')
     moved = (json.loads(str(file['shift_heatmap']))
              if 'shift_heatmap' in file.files else None)
     return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
                         samples, codec, np.array(sigmas), moved)
+
+
+def _read_maps(path: Union[str, Path]) -> Any:
+    """The arrays of a file, looked at for what is needed."""
+    try:
+        file = np.load(path)
+        names = set(file.files)
+    # of numpy: a text is taken for a pickle, an .npy has no names
+    except (AttributeError, ValueError, zipfile.BadZipFile):
+        raise ValueError(f'{path} is no .npz file') from None
+    need = {'heatmaps', 'heatmaps_flip', 'input_center', 'input_scale',
+            'ann_id'}
+    if need - names:
+        raise ValueError(f'{path} lacks {sorted(need - names)}')
+    return file
+
+
+def _read_annotations(path: Union[str, Path]) -> Any:
+    """What COCO's own code makes of a file of people with keypoints."""
+    from xtcocotools.coco import COCO
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            coco = COCO(str(path))
+        kinds = [set(ann) for ann in coco.anns.values()]
+    # of COCO's code, where it is JSON of another kind
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError):
+        kinds = []
+    if not kinds or not all(
+            {'bbox', 'keypoints'} <= kind for kind in kinds):
+        raise ValueError(f"{path} is no file of COCO's: JSON with images, "
+                         'categories and annotations with bbox and keypoints')
+    return coco
