@@ -397,13 +397,16 @@ def test_runtime_finds_what_mmpose_finds(single, data):
 
 
 @pytest.mark.slow
-def test_check_onnx(flipped, data, capsys):
-    assert run_command(
-        'check-export', STOCK, flipped.path, CHECKPOINT, '--cfg-options',
-        f'test_dataloader.dataset.data_root={data}',
-        'test_dataloader.num_workers=0',
-        'test_dataloader.persistent_workers=False',
-        f'test_evaluator.ann_file={data}/val/person_keypoints.json') == 0
+def test_check_export(flipped, data, capsys):
+    def check(checkpoint):
+        return run_command(
+            'check-export', STOCK, flipped.path, checkpoint, '--cfg-options',
+            f'test_dataloader.dataset.data_root={data}',
+            'test_dataloader.num_workers=0',
+            'test_dataloader.persistent_workers=False',
+            f'test_evaluator.ann_file={data}/val/person_keypoints.json')
+
+    assert check(CHECKPOINT) == 0
     said = capsys.readouterr().out
     rows = (line.strip('| ').split('|') for line in said.splitlines())
     (_, *aps), = (row for row in rows
@@ -414,6 +417,11 @@ def test_check_onnx(flipped, data, capsys):
     assert '24 persons, with flip test' in said
     apart = float(said.rpartition(' at most')[0].split()[-1])
     assert apart < .01
+    assert said.endswith(f'is the same as {CHECKPOINT}.\n')
+    # and of another network
+    other = FIGURES / 'td-hm_res18-thin_dark_figures-128x96.pth'
+    assert check(other) == 1
+    assert 'IS NOT the same' in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -286,6 +286,117 @@ def test_what_is_odd_about_a_config_is_said(capsys):
         'Warning: crop, codec and flip test disagree')
 
 
+# ---- what it says in words
+
+
+def rows_of(rng, people=100, **gains):
+    """Rows of (merge, decoder), whose OKS is better by so much on average."""
+    oks = rng.uniform(.3, .9, people)
+    return {name: dict(
+        merge=name.partition('_')[0],
+        decoder=name.partition('_')[2].replace('_', ' '),
+        oks=oks + gain / 100 + (gain != 0) * .01 * rng.standard_normal(people))
+        for name, gain in gains.items()}
+
+
+def words(rows, base):
+    steps = evaluation.verdict(list(rows.values()), rows[base])
+    return steps, evaluation.verdict_text(steps).splitlines()
+
+
+def test_each_step_is_told_on_top_of_the_one_before(rng):
+    rows = rows_of(rng, stock_shift=0, stock_DARK=1., exact_DARK=3.)
+    (codec, head), (first, second) = words(rows, 'stock_shift')
+    assert (codec['step'], head['step']) == ('codec', 'head')
+    assert codec['gain'] == pytest.approx(1, abs=.3)
+    assert head['gain'] == pytest.approx(2, abs=.4)
+    for step, line in ((codec, first), (head, second)):
+        low, high = step['interval']
+        assert 0 < low < step['gain'] < high and step['sure']
+        assert f'{step["gain"]:+.2f} OKS x 100' in line
+        assert line.endswith(f'[{low:+.2f}, {high:+.2f}], sure.')
+    assert first.startswith('Swap the codec: +')
+    assert second.startswith('Swap the head too: +') and ' more [' in second
+
+
+def test_what_is_not_sure_or_does_not_help_is_said(rng):
+    rows = rows_of(rng, stock_shift=0, stock_DARK=.01, exact_DARK=-2)
+    _, (first, second) = words(rows, 'stock_shift')
+    assert first.endswith('], not sure.')
+    assert second.endswith('], sure, and it does not help.')
+    rows = rows_of(rng, stock_shift=0, stock_DARK=0, exact_DARK=0)
+    assert words(rows, 'stock_shift')[1] == [
+        'Swap the codec: changes nothing.',
+        'Swap the head too: changes nothing.']
+    rows = rows_of(rng, people=19, stock_shift=0, stock_DARK=5)
+    (step, ), (line, ) = words(rows, 'stock_shift')
+    assert not step['sure'] and line.endswith('not sure: too few people.')
+
+
+def test_a_config_that_is_dark_is_told_so(rng):
+    name = 'DarkHeatmap, as configured'
+    rows = rows_of(rng, stock_shift=0, stock_DARK=2, exact_DARK=2)
+    base = dict(rows['stock_DARK'], decoder=name)
+    (codec, head), (first, second) = words(
+        dict(mine=base, **rows), 'mine')
+    assert codec['done'] and codec['gain'] == pytest.approx(2, abs=.3)
+    assert first.startswith('The codec is DARK, against the standard shift: ')
+    # its merge is exact already, or there is no flip test
+    for merge in ('exact', 'none'):
+        rows = rows_of(rng, **{f'{merge}_shift': 0, f'{merge}_DARK': 1})
+        steps, _ = words(rows, f'{merge}_shift')
+        assert [step['step'] for step in steps] == ['codec']
+
+
+def test_nothing_is_said_of_what_was_not_measured(rng):
+    rows = rows_of(rng, exact_shift=0, stock_shift=0)
+    assert words(rows, 'stock_shift') == ([], [])
+    rows = rows_of(rng, stock_shift=0, stock_DARK=1)
+    for row in rows.values():
+        row['oks'] = np.full(100, np.nan)
+    assert words(rows, 'stock_shift') == ([], [])
+    listed = [dict(row, metrics=dict(PCK=.5), median_px=1., mean_x=0.,
+                   mean_y=0.) for row in rows.values()]
+    evaluation.add_intervals(listed, listed[0])
+    assert 'nan' not in evaluation.comparison_table(listed)
+
+
+def test_compare_ends_in_words_and_json(perfect, data, tmp_path, capsys):
+    ann = data / 'val/person_keypoints.json'
+    args = ['compare', '--heatmaps', perfect, '--ann', ann, '--sigma', SIGMA]
+    assert run_command(*args, '--json', tmp_path / 'a.json',
+                       '--out', tmp_path / 'a.md') == 0
+    said = capsys.readouterr().out
+    assert (tmp_path / 'a.md').read_text() == said
+    content = json.loads((tmp_path / 'a.json').read_text())
+    assert said.endswith(f'\n\n{content["verdict"]}\n')
+    assert [step['step'] for step in content['steps']] == ['codec', 'head']
+    assert len(content['rows']) == 18
+    assert content['rows'][0]['metrics']['AP'] > .5
+    # The same on stdout, and nothing beside it.
+    assert run_command(*args, '--json') == 0
+    assert json.loads(capsys.readouterr().out) == content
+
+
+def test_decoders_that_are_done_are_not_lost(
+        perfect, data, capsys, monkeypatch):
+    from mmpose_dark.evaluation import comparison
+    row, done = comparison._row, []
+
+    def stopped(*args):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(row(*args))
+        return done[-1]
+
+    monkeypatch.setattr(comparison, '_row', stopped)
+    assert run_command('compare', '--heatmaps', perfect, '--ann',
+                       data / 'val/person_keypoints.json') == 130
+    said = capsys.readouterr()
+    assert said.out.count('| none ') == 3
+    assert said.err.endswith('mmpose-dark compare: stopped\n')
+
+
 @pytest.fixture
 def saved(data, tmp_path):
     """Kept maps of two people, and their annotations, as files to spoil."""

@@ -172,9 +172,14 @@ def test_calibrate(crowd, rng, tmp_path, capsys):
     path = tmp_path / 'forty.json'
     path.write_text(json.dumps(content))
     kept.save(tmp_path / 'maps.npz')
-    run_command('calibrate', '--heatmaps', tmp_path / 'maps.npz', '--ann',
-             path, '--merge', 'none', '--out', tmp_path / 'out')
+    args = ['calibrate', '--heatmaps', tmp_path / 'maps.npz', '--ann', path,
+            '--merge', 'none', '--out', tmp_path / 'out', '--json']
+    assert run_command(*args, tmp_path / 'out.json') == 0
     said = capsys.readouterr().out
+    report = json.loads((tmp_path / 'out.json').read_text())
+    assert report['people'] == 40 and len(report['ellipses'][0]) == 3
+    assert run_command(*args) == 0
+    assert json.loads(capsys.readouterr().out) == report
     for words in ('score 0.8 and more', 'of 120 of 40 people', 'Mean gap 0.',
                   'AP of people ranked by MMPose', 'The defaults'):
         assert words in said

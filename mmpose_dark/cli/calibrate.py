@@ -19,7 +19,8 @@ from typing import Any, List, Sequence
 import numpy as np
 
 from .arguments import new_parser
-from .outputs import check_folder
+from .outputs import check_folder, check_output
+from .report import STDOUT, add_json, write_json
 from .source import add_source, check_source, kept_heatmaps
 
 
@@ -31,23 +32,31 @@ def main(argv: List[str], prog: str) -> int:
                         default='exact', help='of the flip test')
     parser.add_argument('--out', type=Path, default='calibrate_out',
                         help='folder for the pictures')
+    add_json(parser)
     args = parser.parse_args(argv)
     check_source(parser, args)
 
     logging.captureWarnings(True)
     from .. import evaluation
     check_folder(args.out)
+    if args.json != STDOUT:
+        check_output(args.json, args.config, args.checkpoint, args.heatmaps,
+                     args.ann)
     kept, metric = kept_heatmaps(args)
     found = evaluation.Reliability.of(kept, kept.merged(args.merge))
     names = joint_names(metric, found)
-    print(evaluation.reliability_table(found.by_score()), '',
-          evaluation.reliability_table(found.by_joint(names)), '', sep='\n')
     report = evaluation.calibration_report(
         kept, found, args.merge, coco_of(metric))
-    print(evaluation.report_text(report))
+    if args.json:
+        write_json(report, args.json)
+    if args.json != STDOUT:
+        print(evaluation.reliability_table(found.by_score()),
+              evaluation.reliability_table(found.by_joint(names)),
+              evaluation.report_text(report), sep='\n\n')
     draw_diagram(found, report['calibration'], args.out / 'reliability.png')
     draw_people(kept, args.merge, args.out)
-    print(f'Pictures: {args.out}')
+    if args.json != STDOUT:
+        print(f'Pictures: {args.out}')
     return 0
 
 

@@ -6,7 +6,7 @@
     kept = predict(runner)
     rows = compare(kept, runner.test_evaluator.metrics[0])
     add_intervals(rows, base=rows[0])
-    print(comparison_table(rows))
+    print(comparison_table(rows), verdict_text(verdict(rows, rows[0])))
 """
 from .._markdown import markdown_table
 from .calibration import calibration_report, report_text
@@ -14,6 +14,7 @@ from .comparison import (
     add_intervals,
     coco_metric,
     compare,
+    compare_each,
     comparison_table,
     summary,
 )
@@ -31,13 +32,15 @@ from .runner import build_test_runner, only_test
 from .saved import load
 from .timing import environment, take_turns
 from .vectors import KeptVectors
+from .verdicts import verdict, verdict_text
 
 __all__ = [
     'DarkCocoMetric', 'KeptHeatmaps', 'KeptVectors', 'LEVELS', 'MERGES',
     'Reliability', 'add_intervals', 'ap_gain', 'build_test_runner',
-    'calibration_report', 'coco_metric', 'compare', 'comparison_table',
+    'calibration_report', 'coco_metric', 'compare', 'compare_each',
+    'comparison_table',
     'decoders', 'environment', 'evaluated', 'load', 'markdown_table',
     'mmpose_scores', 'only_test', 'predict', 'promised_scores',
     'promised_similarities', 'reliability_table', 'report_text', 'summary',
-    'take_turns'
+    'take_turns', 'verdict', 'verdict_text'
 ]

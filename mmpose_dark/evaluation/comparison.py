@@ -2,7 +2,16 @@
 import contextlib
 import io
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple, Union
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 from mmpose.evaluation.metrics import CocoMetric
@@ -29,21 +38,28 @@ def compare(kept: KeptHeatmaps,
         and mean_y (input px), OKS (N, ). The first is what the config itself
         predicts, where there is one.
     """
+    return list(compare_each(kept, metric, merges, progress))
+
+
+def compare_each(kept: KeptHeatmaps,
+                 metric: Any,
+                 merges: Sequence[str] = MERGES,
+                 progress: Callable[[Any], Any] = iter
+                 ) -> Iterator[Dict[str, Any]]:
+    """:func:`compare`, each row as soon as it is there."""
     cases = [(merge, name, options) for merge in merges
              for name, options in kept.decoders().items()]
-    rows = []
     if kept.configured:
         codec, merge = kept.configured
-        rows.append(_row(kept, metric, merge,
-                         f'{type(codec).__name__}, as configured',
-                         *kept.decode_as_configured()))
+        yield _row(kept, metric, merge,
+                   f'{type(codec).__name__}, as configured',
+                   *kept.decode_as_configured())
     merged, heatmaps = 'none', kept.heatmaps
     for merge, name, options in progress(cases):
         if merge != merged:
             merged, heatmaps = merge, kept.merged(merge)
         points, scores = kept.decode(heatmaps, **options)[:2]
-        rows.append(_row(kept, metric, merge, name, points, scores))
-    return rows
+        yield _row(kept, metric, merge, name, points, scores)
 
 
 def _row(kept: KeptHeatmaps, metric: Any, merge: str, name: str,
@@ -66,19 +82,39 @@ def add_intervals(rows: List[Dict[str, Any]],
                   seed: int = 0) -> None:
     """Give every row the mean OKS less that of ``base``, and its interval.
 
-    95 %, by a paired bootstrap over people, in points. Of ``base`` both are 0
-    and the table leaves them out.
+    95 %, by a paired bootstrap over people, in points, and the number of
+    ``people``. Of ``base`` the gain is 0, as where nobody has an OKS, and the
+    table leaves it out.
     """
     for row in rows:
         row['is_base'] = row is base
-        gain = row['oks'] - base['oks']
-        gain = 100 * gain[np.isfinite(gain)]
-        row['gain'] = float(gain.mean())
-        row['interval'] = (row['gain'], ) * 2
-        if gain.any():
-            row['interval'] = tuple(map(float, bootstrap(
-                (gain, ), np.mean, n_resamples=2000, method='percentile',
-                random_state=seed).confidence_interval))
+        row['gain'], row['interval'], row['people'] = gain_with_interval(
+            row['oks'], base['oks'], seed)
+
+
+def gain_with_interval(oks: np.ndarray, base: np.ndarray, seed: int = 0
+                       ) -> Tuple[float, Tuple[float, float], int]:
+    """The mean gain in OKS and its 95 % interval, in points, and of how many.
+
+    Args:
+        oks (np.ndarray): Of people in shape (N, ), NaN where nothing is
+            labelled
+        base (np.ndarray): Of the same people, read otherwise
+        seed (int): Of the paired bootstrap. Defaults to 0
+
+    Returns:
+        tuple: The gain, (low, high) and the number of people. Of fewer than
+        two people, and where nothing differs, both ends are the gain.
+    """
+    gain = oks - base
+    gain = 100 * gain[np.isfinite(gain)]
+    mean = float(gain.mean()) if len(gain) else 0.
+    low, high = mean, mean
+    if len(gain) > 1 and np.ptp(gain) > 0:
+        low, high = map(float, bootstrap(
+            (gain, ), np.mean, n_resamples=2000, method='percentile',
+            random_state=seed).confidence_interval)
+    return mean, (low, high), len(gain)
 
 
 def comparison_table(rows: Sequence[Dict[str, Any]]) -> str:
@@ -89,7 +125,7 @@ def comparison_table(rows: Sequence[Dict[str, Any]]) -> str:
     body = []
     for row in rows:
         low, high = row['interval']
-        gain = '' if row['is_base'] else (
+        gain = '' if row['is_base'] or not row['people'] else (
             f'{row["gain"]:+.3f} [{low:+.3f}, {high:+.3f}]')
         body.append([
             row['merge'], row['decoder'],
