@@ -8,7 +8,7 @@ from . import heads as dark_heads
 from .codecs import DarkHeatmap, DarkSimCC
 from .conventions import HEADS, SCORES, dark_codec
 from .functional import oks_sigmas
-from .functional._checks import check_choice
+from .functional.checks import check_choice
 
 
 def apply_dark(model: Any, *, flip_shift: str = 'exact',

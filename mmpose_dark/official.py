@@ -17,7 +17,7 @@ from torch import Tensor
 from .alignment import entries
 from .config import darkify
 from .conventions import OFFICIAL_CODES
-from .functional._checks import check_choice
+from .functional.checks import check_choice
 
 #: blocks of the four stages, whether they are bottlenecks -> name
 _RESNETS = {

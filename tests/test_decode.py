@@ -142,7 +142,7 @@ def test_autocast_of_torch_before_2_4(monkeypatch, inside):
     torch = pytest.importorskip('torch')
     if not hasattr(torch, 'get_autocast_dtype'):
         pytest.skip('this torch is before 2.4: the other tests show it')
-    from mmpose_dark.functional._backend import TorchBackend
+    from mmpose_dark.functional.backends.torch import TorchBackend
     now = torch.is_autocast_enabled
     with monkeypatch.context() as patch:
         patch.setattr(torch, 'is_autocast_enabled', lambda: False)
@@ -353,7 +353,7 @@ def test_variances_are_positive(rng):
 
 
 def test_covariance_of_few_pixels_is_that_of_the_whole_map(rng):
-    for height, width in ((1, 1), (1, 3), (5, 1), (2, 2)):
+    for height, width in ((1, 1), (1, 3), (3, 1), (2, 2)):
         cov = decode_heatmaps(rng.random((50, height, width)), 2.,
                               return_covariance=True)[2]
         np.testing.assert_allclose(
@@ -384,7 +384,8 @@ def test_nothing_in_nothing_out():
     (dict(blur_kernel_size=10), 'blur_kernel_size .* got 10'),
     (dict(heatmaps=np.zeros(7)), r'heatmaps .* got \(7,\)'),
     (dict(heatmaps=np.zeros((1, 0, 7))), r'heatmaps .* got \(1, 0, 7\)'),
-    (dict(method='shift', return_covariance=True), 'return_covariance'),
+    (dict(method='shift', return_covariance=True),
+     "covariances need .* got method='shift'"),
 ])
 def test_says_what_is_wrong(change, words):
     args = dict(heatmaps=np.zeros((1, 9, 9)), sigma=1.)

@@ -116,8 +116,8 @@ def test_variances_are_finite_whatever_comes(vectors, log, peak):
 
 
 @pytest.mark.parametrize('options, words', [
-    (dict(method='argmax'), "needs method='dark' with modulation"),
-    (dict(modulation=False), "needs method='dark' with modulation"),
+    (dict(method='argmax'), "need method='dark' with modulation"),
+    (dict(modulation=False), "need method='dark' with modulation"),
     (dict(beta=0.), 'beta must be'), (dict(beta='10'), 'beta must be')],
     ids=str)
 def test_what_has_no_covariance_is_refused(options, words):

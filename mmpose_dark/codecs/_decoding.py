@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional._checks import (
+from ..functional.checks import (
     check_blur_kernel_size,
     check_calibration,
     check_choice,

@@ -4,7 +4,7 @@ from typing import Any, Mapping, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional._checks import check_vectors
+from ..functional.checks import check_vectors
 from ._decoding import Decoding, to_host, where_they_are
 
 

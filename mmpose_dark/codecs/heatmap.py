@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..alignment import check_map, mirror_offset
-from ..functional._checks import (
+from ..functional.checks import (
     check_choice,
     check_one_instance,
     check_sigma,

@@ -5,7 +5,7 @@ import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..alignment import mirror_offset
-from ..functional._checks import (
+from ..functional.checks import (
     check_choice,
     check_keypoints,
     check_number,

@@ -3,7 +3,7 @@ import numbers
 from typing import Any, Dict, Mapping, Optional, Union
 
 from ..codecs import DarkHeatmap, DarkSimCC, codec_config
-from ..functional._checks import check_choice, check_positive
+from ..functional.checks import check_choice, check_positive
 from ..version import __version__
 
 #: what ``metadata`` may say

@@ -8,7 +8,7 @@ SimCC it reads by their highest bins, and by DARK in no way.
 """
 import copy
 
-from ..functional._checks import check_blur_kernel_size
+from ..functional.checks import check_blur_kernel_size
 
 _NAMES = ('DarkHeatmap', 'mmpose_dark.DarkHeatmap')
 _SIMCC = ('DarkSimCC', 'mmpose_dark.DarkSimCC')

@@ -14,11 +14,13 @@ from .decode import (
     METHODS,
     PEAKS,
     decode_heatmaps,
+    decode_vectors,
+    decode_volumes,
     scale_covariances,
     scale_keypoints,
 )
-from .encode import encode_heatmaps, keypoint_weights
-from .flip import flip_heatmaps
+from .encode import encode_heatmaps, encode_vectors, keypoint_weights
+from .flip import flip_heatmaps, flip_vectors
 from .modulate import modulate_heatmaps
 from .oks import BOX_SHARE, box_areas, expected_oks, oks_sigmas
 from .scores import pose_scores
@@ -30,11 +32,11 @@ from .simcc import (
     flip_simcc,
 )
 from .vector_covariance import LABEL_BETA
-from .vectors import decode_vectors, encode_vectors, flip_vectors
 
 __all__ = [
     'BOX_SHARE', 'LABEL_BETA', 'METHODS', 'PEAKS', 'TAIL_DOF', 'box_areas',
     'decode_heatmaps', 'decode_simcc', 'decode_vectors', 'decode_visibility',
+    'decode_volumes',
     'ellipse_level', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
     'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
     'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',

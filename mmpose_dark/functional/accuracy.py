@@ -2,7 +2,7 @@
 import math
 from typing import Tuple
 
-from ._backend import Array, Backend, as_maps, backend_of
+from .backends import Array, Backend, as_maps, backend_of
 
 
 def pck_accuracy(heatmaps: Array,

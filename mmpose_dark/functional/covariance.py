@@ -10,20 +10,21 @@ target. If that distribution is normal, :math:`\mu\sim N(m, P)`, the heatmap
 tells :math:`P` twice:
 
 - by its peak value :math:`s = h(m)`:
-  :math:`\det(\sigma^2 I + P) = \sigma^4 / s^2`
+  :math:`\det(\sigma^2 I + P) = \sigma^{2 D} / s^2`, D the number of axes
 - by its shape: once modulated by the same Gaussian, its logarithm has the
   Hessian :math:`\mathcal{H} = -(2 \sigma^2 I + P)^{-1}`
 
 The shape is known well where the peak is, the size of what lies further out is
 not. So the Hessian gives the axes and the peak value the size: :math:`P =
-\lambda C` with :math:`C = -\mathcal{H}^{-1}` and
+\lambda C` with :math:`C = -\mathcal{H}^{-1}` and, of two axes,
 
 .. math::
     \lambda = \frac{2 \sigma^2 e}
         {\mathrm{tr}\,C + \sqrt{(\mathrm{tr}\,C)^2 + 4 e \det C}},
     \qquad e = \frac{1}{s^2} - 1,
 
-the positive solution of the first equation. C is as round as :math:`2 \sigma^2
+the positive solution of the first equation (of three axes it is one of a cubic
+equation). C is as round as :math:`2 \sigma^2
 I + P`, so a small spread comes out rounder than it is: of its axes a Hessian
 says little.
 
@@ -32,13 +33,13 @@ was fitted; that it is these four, of many that were tried, was chosen by how
 often the ellipses held the true joints of one real network:
 
 - Peak and shape need not agree: a mode as high and wide as this one holds
-  the share :math:`w = a \sqrt{\det C} / (2 \sigma^2)` of the distribution,
+  the share :math:`w = a \sqrt{\det C} / (2 \sigma^2)^{D/2}` of the distribution,
   :math:`a = \sum h g / \sum g^2`. The rest is elsewhere, and taken to lie off
   the mode by as much as that is wide: the covariance of the two together is
   :math:`w \lambda C + (1 - w)\,2 \lambda C = (2 - w) \lambda C`.
 - Nothing is known better than to a pixel of the grid on which the network saw
-  its targets: the area is at least that of the variance of a position
-  uniform on a pixel, 1 / 12 px^2.
+  its targets: the determinant is at least that of the variance of a position
+  uniform on a pixel, 1 / 12 px^2 along each axis.
 - Pixel noise of variance :math:`\hat n^2`, what the Gaussian :math:`a g`
   leaves over in the window, adds :math:`\hat n^2 / (a^2 \sum g^2)\,C`, the
   Cramer-Rao bound of the fit.
@@ -50,148 +51,234 @@ this one, and shows one sharp peak, nothing in its heatmap says so. It also
 stands on the network: one that is unsure of the amplitude it draws, or draws
 blurred what it knows exactly, is off by as much.
 """
-from typing import Optional, Tuple
+from itertools import combinations, product
+from typing import Any, List, Optional, Sequence, Tuple
 
-from ._backend import Array, Backend, table
-from ._fit import (
+from .backends import Backend, table
+from .fit import (
     View,
     derivatives_of_log,
     fit_tables,
     inside_map,
-    moments,
+    pairs,
+    sums,
 )
-from ._windows import windows
 from .modulate import Kernel
 
-#: Variance of a position uniform on a pixel; squared heatmap pixels.
+#: Variance of a position uniform on a pixel; squared pixels.
 PIXEL = 1 / 12
 
 #: Peak values below it are as good as none.
 FAINT = 1e-6
 
 
-def covariance(xp: Backend, maps: Array, points: Array, top: Array,
-               fitted: Array, sigma: float, target_peak: float,
-               view: Optional[View] = None) -> Array:
+def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
+               sigma: float, target_peak: float, view: Optional[View],
+               full: Sequence[int]) -> Any:
     """Covariance of decoded positions, see the top of this module.
 
     Args:
         xp: The backend.
-        maps (Array): Heatmaps in shape (M, H, W).
-        points (Array): Positions (x, y) in shape (M, 2); heatmap pixels.
+        maps (Array): in shape (M, ...), axes of one pixel left out.
+        points (Array): Positions, x first, in shape (d, M); px.
         top (Array): The maxima of the maps in shape (M,).
         fitted (Array): Whether there is a fit, in shape (M,).
-        sigma (float): Standard deviation of the targets; heatmap pixels.
+        sigma (float): Standard deviation of the targets; px.
         target_peak (float): The maximum of the targets.
-        view (View, optional): What a fit has seen of the peaks. Defaults to
-            ``None``: to be looked at here.
+        view (View, optional): What a fit has seen of the peaks; ``None``: to
+            be looked at here.
+        full (Sequence[int]): Shape of a map with all its axes D.
 
     Returns:
-        Array: (M, 4) entries xx, xy, yx, yy; squared heatmap pixels. Of a
-        position uniform on the map where there is no fit, no Hessian that is
-        negative definite or no more than 4 pixels.
+        Array: (M, D * D) entries, x first; squared px. Of a position uniform
+        on the map where there is no fit, no Hessian that is negative definite
+        or no more than D + 2 pixels, and along an axis of one pixel.
     """
-    points = xp.where(fitted, points.T, 0.)
-    pixel, offset = _nearest_pixel(xp, maps, points)
+    pixel, offset = nearest_pixel(xp, maps, xp.where(fitted, points, 0.))
     peak = _peak_value(xp, top / target_peak, offset, sigma)
     if view is None:
-        view = _look(xp, maps, pixel, offset, Kernel.of(sigma))
-    inverse, amplitude, width, noise = _shape(xp, view, sigma)
+        view = look(xp, maps, pixel, offset, Kernel.of(sigma))
     # All by the inverse Q of the shape C, which is minus the Hessian.
-    qxx, qyy, qxy = inverse
-    det = qxx * qyy - qxy * qxy
-    area = 1 / xp.sqrt(det)
-    spread = _size(xp, peak, (qxx + qyy) / det, 1 / det, sigma)
-    share = width * area * amplitude / (target_peak * sigma**2)
+    inverse, amplitude, width, noise = _shape(xp, view, sigma)
+    axes = maps.ndim - 1
+    *of_inverse, det = _invariants(_rows(inverse, axes))
+    root = xp.sqrt(det)
+    # Those of C: e_k(C) = e_(D - k)(Q) / det Q.
+    spread = _size(xp, peak, [e / det for e in (*of_inverse[::-1], 1.)],
+                   sigma)
+    share = width * amplitude / (root * target_peak * sigma**axes)
     spread = spread * (2 - xp.clip(share, 0., 1.))
-    scale = xp.maximum(spread, PIXEL / area) + noise
-    usable = (fitted & (qxx > 0) & (det > 0) & (amplitude > 0) &
-              xp.isfinite(scale * area))
-    known_xx, known_yy, known_xy = xp.where(usable, inverse / scale, 0.)
-    on_map_y, on_map_x = (12 / size**2 for size in maps.shape[1:])
-    return _inverse(xp, known_xx + on_map_x, known_yy + on_map_y, known_xy)
+    mean = root if axes == 2 else root**(2 / axes)
+    scale = xp.maximum(spread, PIXEL * mean) + noise
+    usable = (fitted & (inverse[0] > 0) & (det > 0) & (amplitude > 0) &
+              xp.isfinite(scale / root))
+    for k in range(2, axes):
+        usable = usable & (_determinant(
+            _rows(inverse, axes), range(k), range(k)) > 0)
+    known = xp.where(usable, inverse / scale, 0.)
+    on_map = _on_map(xp, maps, *maps.shape[:0:-1])
+    found = _inverse(_rows([*(known[:axes] + on_map), *known[axes:]], axes))
+    return _with_missing_axes(xp, found, full)
 
 
-def _nearest_pixel(xp: Backend, maps: Array, points: Array
-                   ) -> Tuple[Array, Array]:
-    """The nearest pixel (x, y) on the map and (dx, dy) from there."""
-    last = _last_pixel(xp, maps, *maps.shape[1:])
+def _rows(entries: Any, axes: int) -> List[List[Any]]:
+    """A symmetric matrix of its diagonal and what stands above it."""
+    rows = [[entries[i]] * axes for i in range(axes)]
+    for k, (i, j) in enumerate(pairs(axes)):
+        rows[i][j] = rows[j][i] = entries[axes + k]
+    return rows
+
+
+def _determinant(rows: Sequence[Sequence[Any]], lines: Sequence[int],
+                 columns: Sequence[int]) -> Any:
+    """Of these lines and columns, by expansion along the first line."""
+    if len(lines) < 2:
+        return rows[lines[0]][columns[0]] if lines else 1.
+    out: Any = None
+    for k, column in enumerate(columns):
+        rest = [other for other in columns if other != column]
+        term = rows[lines[0]][column] * _determinant(rows, lines[1:], rest)
+        out = term if out is None else out + term if k % 2 == 0 else out - term
+    return out
+
+
+def _invariants(rows: Sequence[Sequence[Any]]) -> List[Any]:
+    """Elementary symmetric polynomials of the eigenvalues: sums of minors.
+
+    The first is the trace, the last the determinant.
+    """
+    return [sum(_determinant(rows, some, some)
+                for some in combinations(range(len(rows)), size))
+            for size in range(1, len(rows) + 1)]
+
+
+def _inverse(rows: Sequence[Sequence[Any]]) -> List[List[Any]]:
+    axes = range(len(rows))
+    det = _determinant(rows, axes, axes)
+    out = [[det] * len(rows) for _ in axes]
+    for i in axes:
+        for j in axes[i:]:
+            minor = _determinant(rows, [k for k in axes if k != i],
+                                 [k for k in axes if k != j])
+            out[i][j] = out[j][i] = (minor if (i + j) % 2 == 0
+                                     else -minor) / det
+    return out
+
+
+def _with_missing_axes(xp: Backend, rows: Sequence[Sequence[Any]],
+                       full: Sequence[int]) -> Any:
+    """(M, D * D) entries; along an axis of one pixel it alone is known."""
+    kept = [axis for axis, size in enumerate(full[::-1]) if size > 1]
+    kept, nothing = kept or [0], 0. * rows[0][0]
+    entries = []
+    for i, j in product(range(len(full)), repeat=2):
+        if i in kept and j in kept:
+            entries.append(rows[kept.index(i)][kept.index(j)])
+        else:
+            entries.append(nothing + PIXEL if i == j else nothing)
+    return xp.stack(entries).T
+
+
+@table
+def _on_map(xp: Backend, like: Any, *sizes: int) -> Any:
+    """(d, 1): over the variance of a position uniform on each axis."""
+    return xp.stack([xp.full((1, ), 12 / size**2, like) for size in sizes])
+
+
+def nearest_pixel(xp: Backend, maps: Any, points: Any) -> Tuple[Any, Any]:
+    """The nearest pixel on the map and the offset from there, (d, M)."""
+    last = _last_pixel(xp, maps, *maps.shape[:0:-1])
     pixel = xp.clip(xp.floor(points + 0.5), 0. * last, last)
     return pixel, points - pixel
 
 
 @table
-def _last_pixel(xp: Backend, like: Array, height: int, width: int) -> Array:
-    return xp.stack([xp.full((1, ), size - 1., like)
-                     for size in (width, height)])
+def _last_pixel(xp: Backend, like: Any, *sizes: int) -> Any:
+    return xp.stack([xp.full((1, ), size - 1., like) for size in sizes])
 
 
-def _peak_value(xp: Backend, top: Array, offset: Array,
-                sigma: float) -> Array:
+def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:
     """What the brightest pixel would be if its middle were the position.
 
-    A peak of value s falls as exp(-s d^2 / (2 sigma^2)): its covariance is
-    sigma^2 / s where it is round. Above 1 it is too sure of itself.
+    A peak of value s falls as exp(-s^(2/D) d^2 / (2 sigma^2)): its covariance
+    is sigma^2 / s^(2/D) where it is round. Above 1 it is too sure of itself.
     """
     d = xp.clip(offset, -0.5, 0.5)
-    square = d[0] * d[0] + d[1] * d[1]
-    lost = xp.clip(top, 0., 1.) * square / (2 * sigma**2)
-    return xp.clip(top * xp.exp(lost), FAINT, 1.)
+    axes, square = d.shape[0], (d * d).sum(0)
+    seen = xp.clip(top, 0., 1.)
+    if axes != 2:
+        seen = seen**(2 / axes)
+    return xp.clip(top * xp.exp(seen * square / (2 * sigma**2)), FAINT, 1.)
 
 
-def _look(xp: Backend, maps: Array, pixel: Array, offset: Array,
-          kernel: Kernel) -> View:
-    """Through windows around pixels (x, y), at an offset from there."""
-    x, y = xp.to_index(pixel)
-    around = windows(xp, maps, y, x, kernel.window)
+def look(xp: Backend, maps: Any, pixel: Any, offset: Any,
+         kernel: Kernel) -> View:
+    """Through windows around pixels (d, M), at an offset from there; px."""
+    at = list(xp.to_index(pixel))
+    around = xp.windows(maps, at, [kernel.window] * len(at))
     tables = fit_tables(xp, around, kernel.window, kernel.sigma,
                         *maps.shape[1:])
-    inside = inside_map(xp, tables, y, x)
+    inside = inside_map(xp, tables, at)
     positive = xp.at_least(xp.where(xp.isfinite(around), around, 0.), 0.)
-    return View(around, inside, *moments(
+    return View(around, inside, sums(
         xp, tables, positive, inside, offset / kernel.sigma))
 
 
-def _shape(xp: Backend, view: View, sigma: float) -> Tuple[Array, ...]:
+def _shape(xp: Backend, view: View, sigma: float) -> Tuple[Any, ...]:
     """Hessian of the log modulated map, amplitude and noise at positions.
 
     Returns:
-        tuple: of minus the Hessian xx, yy and xy (3, M), 1 / px^2; the
-        amplitude a of the best Gaussian; the root of the product of both
-        variances of squared kernel taps, in units of their sigma, 1/2 off the
-        border; the variance of pixel noise over the energy of the Gaussian.
-        Each (M,).
+        tuple: Of minus the Hessian the diagonal and what stands above it,
+        1 / px^2; the amplitude a of the best Gaussian; the root of the product
+        of the variances of squared kernel taps along each axis, in units of
+        their sigma, 1/2 each off the border; the variance of pixel noise over
+        the energy of the Gaussian. Each (M,) but the first.
     """
-    around, inside, products, energies = view
-    _, (hxx, hyy), hxy = derivatives_of_log(xp, products, energies)
+    around, inside, (products, energies) = view
+    _, diagonal, above = derivatives_of_log(view.sums)
+    axes = diagonal.shape[0]
     one, by_u, by_uu = energies
     centre = by_u / one
     width = by_uu / one - centre * centre
-    energy = one[0] * one[1]
-    amplitude = products[0, 0] / energy
+    energy, spread, pixels = one[0], width[0], inside.sum(2)
+    num = pixels[0]
+    for axis in range(1, axes):
+        energy, spread = energy * one[axis], spread * width[axis]
+        num = num * pixels[axis]
+    amplitude = products[0] / energy
     # In units of the amplitude, since squares may overflow. Noise below zero
     # is noise as well, so these windows are not clipped.
     around = xp.where(xp.isfinite(around), around, 0.)
-    around = around / amplitude[:, None, None]
-    left = xp.einsum('mhw,mhw->m', around, around) - energy
-    columns, rows = inside.sum(2)
-    # Position and amplitude are 3 parameters. No more pixels: no noise known.
-    noise = xp.at_least(left, 0.) / (columns * rows - 3) / energy
-    noise = xp.where(columns * rows > 4, noise, float('inf'))
-    return (xp.stack([hxx, hyy, hxy]) * (-1 / sigma**2), amplitude,
-            xp.sqrt(width[0] * width[1]), noise)
+    around = around.reshape(around.shape[0], -1) / amplitude[:, None]
+    left = xp.einsum('mp,mp->m', around, around) - energy
+    # Position and amplitude are D + 1 parameters. No more pixels: no noise
+    # known.
+    noise = xp.at_least(left, 0.) / (num - axes - 1) / energy
+    noise = xp.where(num > axes + 2, noise, float('inf'))
+    return (xp.stack([*diagonal, *above]) / sigma**2, amplitude,
+            xp.sqrt(spread), noise)
 
 
-def _size(xp: Backend, peak: Array, trace: Array, det: Array,
-          sigma: float) -> Array:
-    """Lambda: det(sigma^2 I + lambda C) = sigma^4 / peak^2."""
-    excess = 1 / (peak * peak) - 1
-    return 2 * sigma**2 * excess / (
-        trace + xp.sqrt(trace * trace + 4 * excess * det))
+def _size(xp: Backend, peak: Any, invariants: Sequence[Any],
+          sigma: float) -> Any:
+    """Lambda: det(sigma^2 I + lambda C) = sigma^(2 D) / peak^2.
 
-
-def _inverse(xp: Backend, xx: Array, yy: Array, xy: Array) -> Array:
-    """The inverse of symmetric matrices: (M, 4) entries xx, xy, yx, yy."""
-    det = xx * yy - xy * xy
-    mixed = -xy / det
-    return xp.stack([yy / det, mixed, mixed, xx / det]).T
+    That is a polynomial in t = lambda / sigma^2: the sum of the invariants
+    e_k of C times t^k is 1 / peak^2 - 1.
+    """
+    excess, axes = 1 / (peak * peak) - 1, len(invariants)
+    if axes == 1:
+        return sigma**2 * excess / invariants[0]
+    if axes == 2:
+        trace, det = invariants
+        return 2 * sigma**2 * excess / (
+            trace + xp.sqrt(trace * trace + 4 * excess * det))
+    one, two, three = invariants
+    # Each term alone bounds t from above, to a third at most; from there
+    # Newton's way down a convex curve never overshoots.
+    t = -xp.maximum(-excess / one, xp.maximum(
+        -xp.sqrt(excess / two), -(excess / three)**(1 / 3)))
+    for _ in range(6):
+        value = ((three * t + two) * t + one) * t - excess
+        t = t - value / ((3 * three * t + 2 * two) * t + one)
+    return sigma**2 * t

@@ -22,7 +22,7 @@ P`.
 import math
 from typing import Optional
 
-from ._backend import Array, backend_of
+from .backends import Array, backend_of
 
 #: degrees of freedom that real networks were found to have
 TAIL_DOF = 3.

@@ -8,35 +8,36 @@ expansion at the peak :math:`m` of the modulated map :math:`h'`:
     \mu = m - \mathcal{H}^{-1} \nabla,\qquad
     \nabla = \nabla\log h'(m),\quad \mathcal{H} = \nabla^2 \log h'(m)
 
-Symbols: B batch, K keypoints, M = all leading dimensions times K, (W, H)
-heatmap size. Coordinates are heatmap pixels with pixel centres on integers.
+None of it depends on how many axes a map has: a vector of SimCC has one, a
+heatmap two, a hand's volume three.
+
+Symbols: B batch, K keypoints, M = all leading dimensions times K, D axes, (W,
+H) heatmap size. Coordinates are heatmap pixels with pixel centres on integers.
 
 Two readings of the step are offered. ``peak='raw'`` is the official code: m is
 the brightest raw pixel and the derivatives are central differences of
 :math:`\log h'`. ``peak='modulated'``, the default, is the paper's own m and
 uses exact derivatives of the log of the modulated map normalised at the
-border (see :mod:`._fit`), expanded again where that leads. That makes it the
+border (see :mod:`.fit`), expanded again where that leads. That makes it the
 maximum-likelihood position of a Gaussian of known sigma under white noise, at
 the border too.
 """
 from functools import lru_cache
-from typing import Any, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
-from ._backend import Array, Backend, as_maps, backend_of, table
-from ._checks import (
+from .backends import Array, Backend, as_maps, backend_of, table
+from .checks import (
     check_blur_kernel_size,
     check_choice,
+    check_has_covariance,
     check_positive,
     check_sigma,
 )
-from ._fit import fit
-from ._official import official_or_fit, official_step
-from ._peaks import modulated_peak, raw_peak
-from ._search import bounded_modulated_peak
-from ._shift import quarter_shift
-from ._windows import windows
 from .covariance import covariance
+from .fit import View, fit
 from .modulate import Kernel
+from .peak import modulated_peak, raw_peak
+from .steps import official_or_fit, official_step, quarter_shift
 
 METHODS = ('dark', 'shift', 'argmax')
 PEAKS = ('modulated', 'raw')
@@ -50,7 +51,7 @@ def decode_heatmaps(heatmaps: Array,
                     peak: str = 'modulated',
                     blur_kernel_size: Optional[int] = None,
                     return_covariance: bool = False,
-                    target_peak: float = 1.) -> Tuple[Array, ...]:
+                    target_peak: float = 1.) -> Tuple[Any, ...]:
     r"""Read sub-pixel keypoints off heatmaps.
 
     Args:
@@ -124,6 +125,9 @@ def decode_heatmaps(heatmaps: Array,
           alone makes. Where there is no keypoint, no fit or no more than 4
           pixels: the variance of a uniform position on the map. Derived in
           :mod:`.covariance`.
+        - Along an axis of one pixel there is nothing to be found: the
+          position there is 0, of variance 1/12, and a map of one row is read
+          as :func:`decode_vectors` reads that row.
 
     Raises:
         ValueError: A shape, sigma, kernel size or choice that makes no sense.
@@ -137,32 +141,93 @@ def decode_heatmaps(heatmaps: Array,
         >>> keypoints.round(3)
         array([[10.3, 20.6]])
     """
-    how = _checked(sigma, method, modulation, peak, blur_kernel_size,
-                   return_covariance, target_peak)
-    xp, maps = as_maps(heatmaps)
-    lead, shape = tuple(maps.shape[:-2]), tuple(maps.shape[-2:])
-    maps = maps.reshape(-1, *shape)
-    if maps.shape[0] == 0:  # len() would fix the batch size of an export
-        nothing = xp.full(lead, 0., maps)
-        shapes = [(*lead, 2), lead] + [(*lead, 2, 2)] * return_covariance
-        return tuple(nothing.reshape(shape) for shape in shapes)
+    return _decode(heatmaps, 2, 'heatmaps', (
+        sigma, method, modulation, peak, blur_kernel_size, return_covariance,
+        target_peak))
 
-    with xp.guard(maps):
-        y, x, top, step, refined, view = _peak_and_step(xp, maps, how)
-        if method == 'dark':
-            step = xp.put_where(
-                ~refined, step, lambda which: quarter_shift(
-                    xp, maps[which], y[which], x[which]))
-        present = xp.isfinite(top) & (top > 0)
-        score = xp.where(xp.isfinite(top), top, 0.)
-        points = (xp.to_float(xp.stack([x, y]), maps) + step).T
-        points = xp.where(present[:, None], points, -1.)
-        out = [points.reshape(*lead, 2), score.reshape(lead)]
-        if return_covariance:
-            cov = covariance(xp, maps, points, top, present & refined,
-                             how.sigma, how.target_peak, view)
-            out.append(cov.reshape(*lead, 2, 2))
-    return tuple(out)
+
+def decode_vectors(vectors: Array,
+                   sigma: float,
+                   *,
+                   method: str = 'dark',
+                   modulation: bool = True,
+                   peak: str = 'modulated',
+                   blur_kernel_size: Optional[int] = None
+                   ) -> Tuple[Any, Any]:
+    r"""Read sub-bin positions off vectors, which are maps of one axis.
+
+    Args:
+        vectors (np.ndarray | Tensor): Vectors in shape (..., W).
+        sigma (float): The training sigma; bins.
+        method, modulation, peak, blur_kernel_size: As of
+            :func:`decode_heatmaps`.
+
+    Returns:
+        tuple:
+        - positions (np.ndarray | Tensor): in shape (...); bins, -1 where
+          there is no keypoint
+        - scores (np.ndarray | Tensor): The maximum of every vector, in shape
+          (...)
+
+        As of :func:`decode_heatmaps`, whose notes hold along one axis.
+
+    Raises:
+        ValueError, TypeError: As of :func:`decode_heatmaps`.
+
+    Example:
+        >>> import numpy as np
+        >>> from mmpose_dark.functional import encode_vectors
+        >>> vectors = encode_vectors(np.array([30.3, .2]), 96, 4.9)
+        >>> decode_vectors(vectors, 4.9)[0].round(3)
+        array([30.3,  0.2])
+    """
+    positions, scores = _decode(vectors, 1, 'vectors', (
+        sigma, method, modulation, peak, blur_kernel_size, False, 1.))
+    return positions[..., 0], scores
+
+
+def decode_volumes(volumes: Array,
+                   sigma: float,
+                   *,
+                   method: str = 'dark',
+                   modulation: bool = True,
+                   peak: str = 'modulated',
+                   blur_kernel_size: Optional[int] = None,
+                   return_covariance: bool = False,
+                   target_peak: float = 1.) -> Tuple[Any, ...]:
+    r"""Read sub-voxel keypoints off volumes, which are maps of three axes.
+
+    Args:
+        volumes (np.ndarray | Tensor): Volumes in shape (..., D, H, W), of
+            which D is the depth.
+        sigma, method, modulation, peak, blur_kernel_size, return_covariance,
+            target_peak: As of :func:`decode_heatmaps`; voxels.
+
+    Returns:
+        tuple:
+        - keypoints (np.ndarray | Tensor): Positions (x, y, z) in shape
+          (..., 3); voxels, z along the depth
+        - scores (np.ndarray | Tensor): The maximum of every volume, in shape
+          (...)
+        - covariances (np.ndarray | Tensor): only with ``return_covariance``:
+          in shape (..., 3, 3); squared voxels
+
+        As of :func:`decode_heatmaps`, whose notes hold along three axes.
+
+    Raises:
+        ValueError, TypeError: As of :func:`decode_heatmaps`.
+
+    Example:
+        >>> import numpy as np
+        >>> g = np.exp(-(np.arange(24) - np.array(
+        ...     [[10.3], [12.6], [7.8]]))**2 / 8)
+        >>> volume = g[2][:, None, None] * g[1][:, None] * g[0]
+        >>> decode_volumes(volume, 2.)[0].round(3)
+        array([10.3, 12.6,  7.8])
+    """
+    return _decode(volumes, 3, 'volumes', (
+        sigma, method, modulation, peak, blur_kernel_size, return_covariance,
+        target_peak))
 
 
 class _How(NamedTuple):
@@ -173,10 +238,11 @@ class _How(NamedTuple):
     peak: str
     kernel: Kernel
     of_sigma: bool  # the kernel
+    return_covariance: bool
     target_peak: float
 
 
-def _checked(*arguments: object) -> _How:
+def _checked(arguments: Tuple[Any, ...]) -> _How:
     try:
         return _how(*arguments)
     except TypeError:  # one that cannot be looked up; it will be complained of
@@ -184,50 +250,93 @@ def _checked(*arguments: object) -> _How:
 
 
 @lru_cache(maxsize=64, typed=True)
-def _how(sigma, method, modulation, peak, blur_kernel_size,
-         return_covariance, target_peak):
+def _how(sigma: Any, method: Any, modulation: Any, peak: Any,
+         blur_kernel_size: Any, return_covariance: Any,
+         target_peak: Any) -> _How:
     sigma = check_sigma(sigma)
     check_choice('method', method, METHODS)
     check_choice('peak', peak, PEAKS)
     check_choice('modulation', modulation, (True, False))
     check_choice('return_covariance', return_covariance, (True, False))
+    if return_covariance:
+        check_has_covariance(method, modulation, 'method')
     kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
-    if return_covariance and not (method == 'dark' and modulation):
-        raise ValueError("return_covariance needs method='dark' with "
-                         f'modulation, got method={method!r}, '
-                         f'modulation={modulation!r}')
     return _How(sigma, method, modulation, peak, kernel,
-                kernel == Kernel.of(sigma),
+                kernel == Kernel.of(sigma), return_covariance,
                 check_positive(target_peak, 'target_peak'))
 
 
-def _peak_and_step(xp: Backend, maps: Array, how: _How) -> Tuple[Any, ...]:
-    """Integer peaks and their values, steps (2, M) off them, which are good.
+def _decode(maps: Any, axes: int, name: str,
+            arguments: Tuple[Any, ...]) -> Tuple[Any, ...]:
+    """Positions (..., D), scores and, if asked for, covariances of maps."""
+    how = _checked(arguments)
+    xp, maps = as_maps(maps, axes, name)
+    lead, full = tuple(maps.shape[:-axes]), tuple(maps.shape[-axes:])
+    # An axis of one pixel is none; of a map of one pixel the last one stays.
+    shape = full
+    if 1 in full:
+        shape = tuple(n for n in full if n > 1) or (1, )
+    maps = maps.reshape(-1, *shape)
+    if maps.shape[0] == 0:  # len() would fix the batch size of an export
+        nothing = xp.full(lead, 0., maps)
+        shapes = [(*lead, axes), lead, (*lead, axes, axes)]
+        return tuple(nothing.reshape(shape)
+                     for shape in shapes[:2 + how.return_covariance])
+
+    with xp.guard(maps):
+        at, top, step, refined, view = _peak_and_step(xp, maps, how)
+        if how.method == 'dark':
+            step = xp.put_where(
+                ~refined, step, lambda which: quarter_shift(
+                    xp, maps[which], [pixel[which] for pixel in at]))
+        present = xp.isfinite(top) & (top > 0)
+        score = xp.where(xp.isfinite(top), top, 0.)
+        points = xp.to_float(xp.stack(at), maps) + step
+        found = _with_missing_axes(xp, points, full).T
+        out = [xp.where(present[:, None], found, -1.).reshape(*lead, axes),
+               score.reshape(lead)]
+        if how.return_covariance:
+            cov = covariance(xp, maps, points, top, present & refined,
+                             how.sigma, how.target_peak, view, full)
+            out.append(cov.reshape(*lead, axes, axes))
+    return tuple(out)
+
+
+def _peak_and_step(xp: Backend, maps: Any, how: _How
+                   ) -> Tuple[List[Any], Any, Any, Any, Optional[View]]:
+    """Integer peaks and their values, steps (D, M) off them, which are good.
 
     The value is the maximum of the raw map, wherever the peak is. And what
     the fit has seen of the peaks by the kernel of sigma, or ``None``.
     """
-    shape = maps.shape[1:]
-    limit = 2 * how.sigma
+    shape, limit = maps.shape[1:], 2 * how.sigma
     if how.method == 'dark' and how.modulation:
         if how.peak == 'raw':
-            return (*official_or_fit(xp, maps, limit, how.kernel), None)
-        search = bounded_modulated_peak if xp.dynamic else modulated_peak
-        y, x, top, around = search(xp, how.kernel, maps)
-        step, good, view = fit(xp, around, y, x, how.kernel, shape)
-        return y, x, top, step, good, view if how.of_sigma else None
-    y, x, top = raw_peak(xp, maps)
-    good = top == top
+            return (*official_or_fit(xp, maps, how.kernel, limit), None)
+        at, top, around = modulated_peak(xp, maps, how.kernel)
+        step, good, view = fit(xp, around, at, how.kernel, shape)
+        return at, top, step, good, view if how.of_sigma else None
+    at, top = raw_peak(xp, maps)
     if how.method == 'dark':
-        return (y, x, top, *official_step(
-            xp, windows(xp, maps, y, x, 2), y, x, shape, limit), None)
-    if how.method == 'shift':
-        return y, x, top, quarter_shift(xp, maps, y, x), good, None
-    return y, x, top, xp.full((2, 1), 0., maps), good, None
+        stencils = xp.windows(maps, at, [2] * len(at))
+        return at, top, *official_step(xp, stencils, at, shape, limit), None
+    step = (quarter_shift(xp, maps, at) if how.method == 'shift' else
+            xp.full((len(at), 1), 0., maps))
+    return at, top, step, top == top, None
+
+
+def _with_missing_axes(xp: Backend, points: Any,
+                       shape: Sequence[int]) -> Any:
+    """Points (d, M) with 0 along each axis of one pixel, (D, M)."""
+    if points.shape[0] == len(shape):
+        return points
+    rest = iter(points)
+    return xp.stack([next(rest, 0 * points[0]) if size > 1 else 0 * points[0]
+                     for size in shape[::-1]])
 
 
 def scale_keypoints(keypoints: Array, factor: Sequence[float],
-                    centre: Sequence[float] = (0., 0.)) -> Array:
+                    centre: Sequence[float] = (0., 0.)) -> Any:
     """From pixels of a map to those of the image that it stands for.
 
     Args:
@@ -246,7 +355,7 @@ def scale_keypoints(keypoints: Array, factor: Sequence[float],
     return (keypoints + by[:2]) * by[2:]
 
 
-def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
+def scale_covariances(covariances: Array, factor: Sequence[float]) -> Any:
     """Covariances of :func:`scale_keypoints`.
 
     Args:
@@ -265,6 +374,6 @@ def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
 
 
 @table
-def _constants(xp: Backend, like: Array, *values: float) -> Array:
+def _constants(xp: Backend, like: Any, *values: float) -> Any:
     """(len(values), ) numbers that are known before any data."""
     return xp.stack([xp.full((), value, like) for value in values])

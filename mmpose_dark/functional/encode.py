@@ -13,10 +13,10 @@ exponentiated.
 """
 import math
 from functools import lru_cache
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
-from ._backend import Array, Backend, backend_of, table
-from ._checks import check_choice, check_sigma, check_size
+from .backends import Array, Backend, backend_of, table
+from .checks import check_choice, check_sigma, check_size
 
 
 def encode_heatmaps(keypoints: Array,
@@ -78,6 +78,33 @@ def encode_heatmaps(keypoints: Array,
 
     row, column = profiles[..., 0, :width], profiles[..., 1, :height]
     return xp.outer(column * xp.to_float(drawn, points)[..., None], row)
+
+
+def encode_vectors(positions: Array, num_bins: int, sigma: float) -> Any:
+    r"""Draw positions as Gaussians along one axis (Eq. 14), as SimCC does.
+
+    Args:
+        positions (np.ndarray | Tensor): in shape (..., K); units: bins.
+        num_bins (int): Length W of a vector.
+        sigma (float): Standard deviation of the Gaussian; bins.
+
+    Returns:
+        np.ndarray | Tensor: Vectors in shape (..., K, W) with a peak of 1, of
+        the kind of ``positions``; empty further than 3 sigma outside.
+
+    Raises:
+        ValueError: A shape or number that makes no sense.
+        TypeError: ``positions`` are not real numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> encode_vectors(np.array([1.5]), 4, 1.).round(2)
+        array([[0.32, 0.88, 0.88, 0.32]])
+    """
+    xp = backend_of(positions)
+    x = xp.as_float(positions, 'positions')
+    points = xp.last_axis([x, 0. * x])
+    return encode_heatmaps(points, (num_bins, 1), sigma)[..., 0, :]
 
 
 def keypoint_weights(keypoints: Array,

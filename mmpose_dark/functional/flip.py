@@ -12,11 +12,11 @@ flattens the peak.
 import math
 import numbers
 import operator
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from ._backend import Array, Backend, as_maps
+from .backends import Array, Backend, as_maps, table
 
 
 def flip_heatmaps(heatmaps: Array,
@@ -68,8 +68,34 @@ def flip_heatmaps(heatmaps: Array,
         return maps @ _flip_and_shift(xp, maps, maps.shape[-1], float(shift))
 
 
-def _flip_and_shift(xp: Backend, like: Array, size: int,
-                    shift: float) -> Array:
+def flip_vectors(vectors: Array,
+                 flip_indices: Optional[Sequence[int]] = None,
+                 *,
+                 shift: float = 0.) -> Any:
+    """Bring the vectors of a flipped input back.
+
+    Args:
+        vectors (np.ndarray | Tensor): Vectors in shape (..., K, W).
+        flip_indices (Sequence[int], optional): As of :func:`flip_heatmaps`.
+        shift (float): How far the flipped-back vector is moved towards higher
+            x; bins. ``1 - k`` brings it where it belongs, see
+            :func:`mmpose_dark.alignment.mirror_offset`. Defaults to 0.
+
+    Returns:
+        np.ndarray | Tensor: Vectors in the shape of ``vectors``, see
+        :func:`flip_heatmaps`.
+
+    Raises:
+        ValueError, TypeError: As of :func:`flip_heatmaps`.
+    """
+    as_maps(vectors, 1, 'vectors')
+    return flip_heatmaps(
+        vectors[..., None, :], flip_indices, shift=shift)[..., 0, :]
+
+
+@table
+def _flip_and_shift(xp: Backend, like: Any, size: int,
+                    shift: float) -> Any:
     """(size, size) matrix: column i holds what makes up pixel i."""
     offset, taps = zip(*_taps(shift))
     pixel = xp.arange(0, size, like)

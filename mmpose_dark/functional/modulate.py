@@ -11,10 +11,10 @@ For a map that is a Gaussian plus white noise, :math:`h'` is also the matched
 filter: the correlation of the map with the shape that was drawn into it.
 """
 import math
-from typing import NamedTuple, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
-from ._backend import Array, Backend, as_maps
-from ._checks import check_blur_kernel_size, check_sigma
+from .backends import Array, Backend, as_maps, table
+from .checks import check_blur_kernel_size, check_sigma
 
 #: OpenCV takes its smallest kernels from a table: half of each, middle first.
 _OPENCV_TAPS = {
@@ -64,7 +64,7 @@ class Kernel(NamedTuple):
             half = _OPENCV_TAPS.get(blur_kernel_size)
         return cls(sigma, radius, radius + 1, math.ceil(1.5 * sigma), half)
 
-    def at(self, xp: Backend, offset: Array) -> Array:
+    def at(self, xp: Backend, offset: Any) -> Any:
         """The taps, summing to one, at whole-pixel offsets; 0 beyond."""
         if self.half is None:
             mass = sum(math.exp(-0.5 * (i / self.sigma)**2)
@@ -76,22 +76,30 @@ class Kernel(NamedTuple):
             taps = xp.where(abs(offset) == i, tap, taps)
         return taps
 
-    def matrix(self, xp: Backend, like: Array, size: int) -> Array:
-        """The kernel as a banded (size, size) matrix.
-
-        See :func:`filtered`.
-        """
+    def matrix(self, xp: Backend, like: Any, size: int) -> Any:
+        """The kernel around each of ``size`` pixels, (size, size)."""
         index = xp.arange(0, size, like)
         return self.at(xp, index[None, :] - index[:, None])
 
 
-def filtered(maps: Array, by_y: Array, by_x: Array) -> Array:
-    """Maps (..., H, W) blurred along y and x by banded matrices (Eq. 10).
+@table
+def _matrix(xp: Backend, like: Any, kernel: Kernel, size: int) -> Any:
+    return kernel.matrix(xp, like, size)
 
-    With :meth:`Kernel.matrix` it is the zero-padded convolution with the
-    two-dimensional kernel.
+
+def filtered(xp: Backend, maps: Any, kernel: Kernel) -> Any:
+    """Maps (M, ...) convolved along every axis, outside of them 0 (Eq. 10).
+
+    The kernel of several axes is the product of those of one.
     """
-    return by_y @ (maps @ by_x.T)
+    shape = tuple(maps.shape[1:])
+    out = xp.convolve(maps.reshape(-1, shape[-1]), kernel)
+    behind = shape[-1]
+    for size in shape[-2::-1]:
+        matrix = _matrix(xp, maps, kernel, size)
+        out = matrix @ out.reshape(-1, size, behind)
+        behind *= size
+    return out.reshape(-1, *shape)
 
 
 def modulate_heatmaps(heatmaps: Array,
@@ -132,10 +140,10 @@ def modulate_heatmaps(heatmaps: Array,
     with xp.guard(maps):
         maps = xp.where(xp.isfinite(maps), maps, 0.)
         height, width = maps.shape[-2:]
-        blurred = filtered(maps, kernel.matrix(xp, maps, height),
-                           kernel.matrix(xp, maps, width))
+        blurred = filtered(xp, maps.reshape(-1, height, width),
+                           kernel).reshape(maps.shape)
 
-        def extreme(array):
+        def extreme(array: Any) -> Any:
             flat = array.reshape(*array.shape[:-2], height * width)
             return xp.amax(flat)[..., None, None]
 
@@ -147,4 +155,6 @@ def modulate_heatmaps(heatmaps: Array,
         # place: that is still flat.
         flat = span <= 1e-6 * abs(top)
         scaled = (blurred - low) * (peak / xp.where(flat, 1., span))
-        return xp.where(usable, xp.where(flat, peak, scaled), blurred)
+        modulated: Array = xp.where(
+            usable, xp.where(flat, peak, scaled), blurred)
+        return modulated

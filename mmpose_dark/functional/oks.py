@@ -19,7 +19,7 @@ from typing import Any, Optional, Sequence
 
 import numpy as np
 
-from ._backend import Array, backend_of
+from .backends import Array, backend_of
 
 #: the share of its box that a person covers, which MMPose takes where a data
 #: set tells no area

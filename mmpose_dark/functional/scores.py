@@ -14,7 +14,7 @@ constant is in it. On two real networks, of the joints with a w of 0 to .1, .1
 to .2 and so on .09, .31, .47, .54, .60, .79, .84, .88, .94, .99 are labelled,
 and .10, .36, .52, .60, .69, .85, .88, .92, .98, .99.
 """
-from ._backend import Array, backend_of
+from .backends import Array, backend_of
 
 
 def pose_scores(similarities: Array, keypoint_scores: Array) -> Array:

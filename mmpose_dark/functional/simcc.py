@@ -1,14 +1,16 @@
 """SimCC: a keypoint from its two vectors, which may be logits."""
 from typing import Any, Optional, Sequence, Tuple
 
-from ._backend import Array, backend_of
-from ._checks import check_choice, check_positive
-from .vector_covariance import probabilities, softmax, vector_variance
-from .vectors import checked, decode_vectors, encode_vectors, flip_vectors
+from .backends import Array, Backend, as_maps, backend_of
+from .checks import check_choice, check_has_covariance, check_positive
+from .decode import decode_vectors
+from .encode import encode_vectors
+from .flip import flip_vectors
+from .vector_covariance import LABEL_BETA, vector_variance
 
 
 def encode_bins(positions: Array, num_bins: int,
-                spread: float = 0.) -> Array:
+                spread: float = 0.) -> Any:
     """Share every position between its two nearest bins.
 
     Args:
@@ -39,7 +41,7 @@ def encode_bins(positions: Array, num_bins: int,
 
 def encode_simcc(points: Array, num_bins: Sequence[int],
                  sigma: Optional[Sequence[float]] = None, *,
-                 spread: float = 0.) -> Tuple[Array, Array, Array]:
+                 spread: float = 0.) -> Tuple[Any, Any, Any]:
     """Draw keypoints as vectors over x and y.
 
     Args:
@@ -61,7 +63,8 @@ def encode_simcc(points: Array, num_bins: Sequence[int],
     if sigma is not None:
         low = [-1 - 3 * s for s in sigma]
         high = [size + 3 * s for size, s in zip(num_bins, sigma)]
-    inside, vectors = True, []
+    inside: Any = True
+    vectors = []
     for axis in (0, 1):
         at = points[..., axis]
         inside = inside & (at >= low[axis]) & (at < high[axis])
@@ -73,7 +76,8 @@ def encode_simcc(points: Array, num_bins: Sequence[int],
 
 def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
                  log: bool = False, return_covariance: bool = False,
-                 beta: float = 10., **switches: Any) -> Tuple[Array, ...]:
+                 beta: float = LABEL_BETA,
+                 **switches: Any) -> Tuple[Any, ...]:
     """Read keypoints off vectors over x and y.
 
     Args:
@@ -88,7 +92,7 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
             :mod:`.vector_covariance`. Defaults to ``False``.
         beta (float): What the loss multiplies logits by before their softmax
             (``beta`` of ``KLDiscretLoss``); only covariances without ``log``
-            depend on it. Defaults to 10, as of RTMPose.
+            depend on it. Defaults to :data:`LABEL_BETA`, as of RTMPose.
         switches: As of :func:`decode_vectors`.
 
     Returns:
@@ -114,40 +118,33 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
         array([[30.3, 70.6]])
     """
     xp = backend_of(simcc_x)
-    found = [_decode(vectors, width, log, switches)
-             for vectors, width in zip((simcc_x, simcc_y), sigma)]
-    positions, (top_x, top_y) = zip(*found)
-    finite = xp.isfinite(top_x) & xp.isfinite(top_y)
-    scores = xp.where(finite, -xp.maximum(-top_x, -top_y), 0.)
-    keypoints = xp.where((scores > 0)[..., None],
-                         xp.last_axis(positions), -1.)
-    if not check_choice('return_covariance', return_covariance,
-                        (True, False)):
+    if check_choice('return_covariance', return_covariance, (True, False)):
+        check_has_covariance(switches.get('method', 'dark'),
+                             switches.get('modulation', True), 'method')
+        beta = check_positive(beta, 'beta')
+    read, tops, positions = [], [], []
+    for vectors, width in zip((simcc_x, simcc_y), sigma):
+        _, vectors = as_maps(vectors, 1, 'vectors')
+        tops.append(xp.amax(vectors))
+        read.append(probabilities(vectors) if log else vectors)
+        positions.append(decode_vectors(read[-1], width, **switches)[0])
+    finite = xp.isfinite(tops[0]) & xp.isfinite(tops[1])
+    scores = xp.where(finite, -xp.maximum(-tops[0], -tops[1]), 0.)
+    present = scores > 0
+    keypoints = xp.where(present[..., None], xp.last_axis(positions), -1.)
+    if not return_covariance:
         return keypoints, scores
-    if switches.get('method', 'dark') != 'dark' or not switches.get(
-            'modulation', True):
-        raise ValueError("return_covariance needs method='dark' with "
-                         f'modulation, got {switches}')
-    beta = check_positive(beta, 'beta')
-    x, y = (vector_variance(vectors, keypoints[..., axis], scores > 0, width,
-                            log, beta) for axis, (vectors, width) in enumerate(
-                          zip((simcc_x, simcc_y), sigma)))
+    x, y = (vector_variance(
+        vectors if log else softmax(xp, vectors, beta), keypoints[..., axis],
+        present, width, log)
+        for axis, (vectors, width) in enumerate(zip(read, sigma)))
     rows = xp.last_axis([x, 0. * x]), xp.last_axis([0. * y, y])
     # Each row of a diagonal matrix is a column of it.
     return keypoints, scores, xp.last_axis(rows)
 
 
-def _decode(vectors, sigma, log, switches):
-    """Positions in bins, and the maxima of the vectors as they are."""
-    xp, vectors = checked(vectors)
-    if not log:
-        return decode_vectors(vectors, sigma, **switches)
-    position, _ = decode_vectors(probabilities(vectors), sigma, **switches)
-    return position, xp.amax(vectors)
-
-
 def decode_visibility(simcc_x: Array, simcc_y: Array,
-                      beta: Sequence[float]) -> Array:
+                      beta: Sequence[float]) -> Any:
     """How sure a pair of vectors is, as MMPose has it.
 
     Args:
@@ -166,7 +163,7 @@ def decode_visibility(simcc_x: Array, simcc_y: Array,
 
 
 def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
-               shift: float = 0.) -> Tuple[Array, Array]:
+               shift: float = 0.) -> Tuple[Any, Any]:
     """Bring the vectors of a flipped input back.
 
     Args:
@@ -186,9 +183,36 @@ def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
             simcc_y[..., list(flip_indices), :])
 
 
-def _softmax_peak(vectors, beta):
-    xp, vectors = checked(vectors)
+def _softmax_peak(vectors: Array, beta: float) -> Any:
+    xp, vectors = as_maps(vectors, 1, 'vectors')
     with xp.guard(vectors):
         share = xp.amax(softmax(xp, vectors, beta))
         finite = xp.isfinite(share) & xp.isfinite(xp.amax(vectors))
         return xp.where(finite, share, 0.)
+
+
+def probabilities(vectors: Array) -> Any:
+    """What a network trained on labels that sum to one says of each bin.
+
+    Args:
+        vectors (np.ndarray | Tensor): Logits in shape (..., W), or labels.
+
+    Returns:
+        np.ndarray | Tensor: Their softmax. Labels, which are not negative and
+        sum to at most one, stay as they are.
+
+    Raises:
+        ValueError, TypeError: As of :func:`decode_vectors`.
+    """
+    xp, vectors = as_maps(vectors, 1, 'vectors')
+    with xp.guard(vectors):
+        low = -xp.amax(-vectors)
+        label = (low >= 0) & (vectors.sum(-1) <= 1.01)
+        return xp.where(label[..., None], vectors, softmax(xp, vectors))
+
+
+def softmax(xp: Backend, vectors: Array, beta: float = 1.) -> Any:
+    """Of ``beta`` times vectors, over the last axis."""
+    with xp.guard(vectors):
+        weights = xp.exp(beta * (vectors - xp.amax(vectors)[..., None]))
+        return weights / weights.sum(-1)[..., None]

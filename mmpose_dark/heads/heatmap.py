@@ -13,7 +13,7 @@ from .. import functional as F  # noqa: N812
 from ..alignment import warn_unless_aligned
 from ..codecs import DarkHeatmap
 from ..codecs._decoding import where_they_are
-from ..functional._checks import check_choice
+from ..functional.checks import check_choice
 from ._covariance import CovarianceMixin
 
 

@@ -9,7 +9,7 @@ from mmpose.utils.tensor_utils import to_numpy
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkSimCC
 from ..codecs._decoding import where_they_are
-from ..functional._checks import check_choice
+from ..functional.checks import check_choice
 from ._covariance import CovarianceMixin
 
 

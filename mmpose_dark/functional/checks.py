@@ -13,6 +13,18 @@ def check_choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
     return value
 
 
+def check_has_covariance(method: str, modulation: bool, name: str) -> None:
+    """Raise ``ValueError`` where positions have no covariance.
+
+    Args:
+        name (str): What the method is called.
+    """
+    if method != 'dark' or not modulation:
+        raise ValueError(
+            f"covariances need {name}='dark' with modulation=True, got "
+            f'{name}={method!r}, modulation={modulation!r}')
+
+
 def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     """Return ``sigma`` as a float; it must be a length, in heatmap px."""
     if not _is_number(sigma) or not 1e-3 <= float(sigma) <= 1e4:

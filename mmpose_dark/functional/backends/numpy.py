@@ -1,0 +1,273 @@
+"""numpy: work follows the data, and stays in one thread and in caches."""
+from functools import lru_cache
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+import numpy as np
+
+from .base import Backend
+
+#: Multiplications up to which OpenBLAS stays in the thread that calls it.
+#: Where other processes keep the cores busy, its threads wait for each other
+#: ten times as long as a small product takes.
+ONE_THREAD = 2**18
+
+#: bins that are convolved by one product: a vector needs few, its ends aside
+BLOCK = 64
+
+
+class NumpyBackend(Backend):
+    """Shapes may depend on the data: what needs no work gets none."""
+
+    abs, exp, floor, trunc = np.abs, np.exp, np.floor, np.trunc
+    isfinite, log, sqrt = np.isfinite, np.log, np.sqrt
+    maximum = np.maximum
+    einsum, where = staticmethod(np.einsum), staticmethod(np.where)
+
+    def as_float(self, array: Any, name: str) -> np.ndarray:
+        array = np.asarray(array, order='C')
+        if array.dtype.kind not in 'fiub':
+            raise TypeError(f'{name} must be real numbers, got an array of '
+                            f'dtype {array.dtype}')
+        if array.dtype not in (np.float32, np.float64):
+            swapped = array.dtype == np.dtype('f8').newbyteorder()
+            array = array.astype(np.float64 if swapped else np.float32)
+        found: np.ndarray = array
+        return found
+
+    def guard(self, like: np.ndarray) -> ContextManager[Any]:
+        return np.errstate(all='ignore')
+
+    def arange(self, start: int, stop: int, like: np.ndarray) -> np.ndarray:
+        return np.arange(start, stop, dtype=like.dtype)
+
+    def full(self, shape: Tuple[int, ...], value: float,
+             like: np.ndarray) -> np.ndarray:
+        return np.full(shape, value, dtype=like.dtype)
+
+    def to_float(self, array: np.ndarray, like: np.ndarray) -> np.ndarray:
+        return array.astype(like.dtype)
+
+    def to_index(self, array: np.ndarray) -> np.ndarray:
+        return array.astype(np.int64)
+
+    def amax(self, array: np.ndarray) -> Any:
+        return array.max(-1)
+
+    def argmax(self, array: np.ndarray) -> Any:
+        return array.argmax(-1)
+
+    def take_last(self, array: np.ndarray, index: np.ndarray) -> np.ndarray:
+        rows = array.reshape(-1, array.shape[-1])
+        taken: np.ndarray = rows[np.arange(len(rows)), index.reshape(-1)]
+        return taken.reshape(index.shape)
+
+    # Several times faster than np.stack, and a call less than a method.
+    stack: Callable[..., np.ndarray] = staticmethod(np.array)
+
+    def last_axis(self, arrays: Sequence[np.ndarray]) -> np.ndarray:
+        return np.stack(arrays, -1)
+
+    def outer(self, column: np.ndarray, row: np.ndarray) -> np.ndarray:
+        # Twice as fast as a product of broadcast arrays.
+        found: np.ndarray = np.einsum('...h,...w->...hw', column, row)
+        return found
+
+    at_least: Callable[..., np.ndarray] = staticmethod(np.maximum)
+
+    def clip(self, array: Any, low: Any, high: Any) -> np.ndarray:
+        return np.minimum(np.maximum(array, low), high)  # np.clip is slow
+
+    def positive(self, maps: np.ndarray, which: Any) -> np.ndarray:
+        out: np.ndarray = maps[which]
+        return np.maximum(out, 0, out=out)
+
+    def product(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        (rows, common), columns = left.shape, right.shape[1]
+        if rows * common * columns <= ONE_THREAD:
+            return left @ right
+        out = np.empty((rows, columns), left.dtype)
+        step = ONE_THREAD // (common * min(rows, columns)) + 1
+        for start in range(0, max(rows, columns), step):
+            part = slice(start, start + step)
+            if rows > columns:
+                np.matmul(left[part], right, out=out[part])
+            else:
+                out[:, part] = left @ right[:, part]
+        return out
+
+    def convolve(self, rows: np.ndarray, kernel: Any) -> np.ndarray:
+        """Block by block: of long rows most of the matrix would be 0."""
+        num, size = rows.shape
+        if size < 4 * BLOCK:
+            return self.product(rows, self.cached(_matrix, rows, kernel, size))
+        reach, blocks = kernel.radius, -(-size // BLOCK)
+        padded = np.zeros((num, blocks * BLOCK + 2 * reach), rows.dtype)
+        padded[:, reach:reach + size] = rows
+        of_row, of_bin = padded.strides
+        cuts: np.ndarray = np.ndarray(
+            (num, blocks, BLOCK + 2 * reach), padded.dtype, padded,
+            strides=(of_row, BLOCK * of_bin, of_bin))
+        out = self.product(cuts.reshape(num * blocks, -1),
+                           self.cached(_block, rows, kernel))
+        return out.reshape(num, -1)[:, :size]
+
+    def windows(self, maps: np.ndarray, at: Sequence[np.ndarray],
+                reach: Sequence[Optional[int]],
+                which: Any = None) -> np.ndarray:
+        """A strided view copies each window in one go, several times faster
+        than an index per pixel.
+        """
+        plan = _plan(maps.shape[1:], tuple(reach))
+        if which is None:
+            which = np.arange(len(maps))
+        if plan.short:
+            maps = np.pad(maps, plan.short)
+        starts: List[Any] = []
+        moved: List[Any] = []
+        beyond: Any = None
+        for of_axis, pixel in zip(plan.starts, at[::-1]):
+            start, over = (0, 0) if of_axis is None else of_axis[:, pixel]
+            starts.append(start)
+            moved.append(over)
+            beyond = over if beyond is None else beyond | over
+        out = _cut(maps, plan.view, (which, *starts))
+        # Windows that reach over the border are cut again, out of zeros with
+        # what is on the map in their middle.
+        rest = beyond.nonzero()[0]
+        if len(rest):
+            padded = np.zeros((len(rest), *plan.padded), maps.dtype)
+            padded[plan.middle] = out[rest]
+            again = [pad + (over if of_axis is None else over[rest])
+                     for of_axis, over, pad in zip(plan.starts, moved,
+                                                   plan.pads)]
+            out[rest] = _cut(padded, plan.padded_view,
+                             (np.arange(len(rest)), *again))
+        return out
+
+    def cut(self, maps: np.ndarray, at: Sequence[np.ndarray],
+            reach: Sequence[Optional[int]]) -> np.ndarray:
+        plan = _plan(maps.shape[1:], tuple(reach))
+        starts = [0 if of_axis is None else of_axis[0][pixel]
+                  for of_axis, pixel in zip(plan.starts, at[::-1])]
+        return _cut(maps, plan.view, (np.arange(len(maps)), *starts))
+
+    def cached(self, make: Callable[..., Any], like: np.ndarray,
+               *args: Any) -> Any:
+        """Made once for each dtype and ``args``."""
+        return _kept(self, make, like.dtype.type, *args)
+
+    def by_parts(self, function: Callable[[Any], Sequence[Any]],
+                 maps: np.ndarray, numbers: int,
+                 which: Any = None) -> Sequence[Any]:
+        size = numbers // maps[0].size + 1
+        if which is None:
+            if len(maps) <= size:
+                return function(maps)
+            cuts: List[Any] = [slice(start, start + size)
+                               for start in range(0, len(maps), size)]
+        else:  # which copies them: a quarter at most
+            size = min(size, len(maps) // 4 + 1)
+            cuts = [which[start:start + size]
+                    for start in range(0, len(which), size)]
+        parts = [function(maps[cut]) for cut in cuts]
+        return [np.concatenate(results) for results in zip(*parts)]
+
+    def put_where(self, needed: np.ndarray, result: np.ndarray,
+                  compute: Callable[[Any], np.ndarray]) -> np.ndarray:
+        which = needed.nonzero()[0]
+        if len(which):
+            result[..., which] = compute(which)
+        return result
+
+    def search(self, near: Callable[[], Tuple[List[Any], Any]],
+               whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+        found, known = near()
+        rest = (~known).nonzero()[0]
+        if len(rest):
+            for old, new in zip(found, whole(rest)):
+                old[rest] = new
+        return found
+
+
+@lru_cache(maxsize=128)
+def _kept(xp: Backend, make: Callable[..., Any], dtype: type,
+          *args: Any) -> Any:
+    return make(xp, np.empty(0, dtype), *args)
+
+
+class _Plan(NamedTuple):
+    """How windows are cut out of maps of a shape; axes as those of a map.
+
+    Attributes:
+        starts (list): For each axis, in shape (2, n), where windows around
+            each pixel start, moved onto the map, and how far they had to be
+            moved; ``None`` where windows have the whole axis.
+        view (tuple): The shape of all windows of a map.
+        short (list, optional): What maps smaller than a window are padded by.
+        pads, padded, middle, padded_view: The border around a window that is
+            cut again, its size with that, where it is then and all windows of
+            that.
+    """
+    starts: List[Optional[np.ndarray]]
+    view: Tuple[int, ...]
+    short: Optional[List[Tuple[int, int]]]
+    pads: Tuple[int, ...]
+    padded: Tuple[int, ...]
+    middle: Tuple[slice, ...]
+    padded_view: Tuple[int, ...]
+
+
+@lru_cache(maxsize=128)
+def _plan(shape: Tuple[int, ...],
+          reach: Tuple[Optional[int], ...]) -> _Plan:
+    size = tuple(n if r is None else 2 * r + 1
+                 for n, r in zip(shape, reach[::-1]))
+    starts: List[Optional[np.ndarray]] = []
+    for n, wanted, r in zip(shape, size, reach[::-1]):
+        start = np.arange(n) - (0 if r is None else r)
+        on_map = start.clip(0, max(0, n - wanted))
+        starts.append(None if r is None else
+                      np.stack([on_map, start - on_map]))
+    short = [(0, 0), *((0, max(0, wanted - n))
+                       for n, wanted in zip(shape, size))]
+    room = (max(1, n - wanted + 1) for n, wanted in zip(shape, size))
+    pads = tuple(n // 2 for n in size)
+    return _Plan(
+        starts, (*room, *size), short if np.any(short) else None, pads,
+        tuple(n + 2 * pad for n, pad in zip(size, pads)),
+        (slice(None), *(slice(pad, pad + n) for n, pad in zip(size, pads))),
+        (*(2 * pad + 1 for pad in pads), *size))
+
+
+def _cut(maps: np.ndarray, view: Tuple[int, ...],
+         index: Tuple[Any, ...]) -> np.ndarray:
+    """The windows at an index out of a view of all."""
+    steps = maps.strides
+    windows: np.ndarray = np.ndarray(
+        (len(maps), *view), maps.dtype, maps, strides=(*steps, *steps[1:]))
+    found: np.ndarray = windows[index]
+    return found
+
+
+def _matrix(xp: Backend, like: np.ndarray, kernel: Any,
+            size: int) -> np.ndarray:
+    matrix: np.ndarray = kernel.matrix(xp, like, size).T
+    return matrix
+
+
+def _block(xp: Backend, like: np.ndarray, kernel: Any) -> np.ndarray:
+    """(BLOCK + 2 * radius, BLOCK): the taps around each bin of a block."""
+    block: np.ndarray = kernel.at(
+        xp,
+        xp.arange(-kernel.radius, BLOCK + kernel.radius, like)[:, None] -
+        xp.arange(0, BLOCK, like))
+    return block

@@ -1,0 +1,139 @@
+"""torch: shapes never depend on the data, and nothing waits for a device."""
+from contextlib import nullcontext
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
+
+import torch
+from torch import Tensor
+
+from .base import Backend
+
+
+class TorchBackend(Backend):
+    """What could be left out of some maps is computed of all of them."""
+
+    def __init__(self) -> None:
+        for name in ('abs', 'clip', 'einsum', 'exp', 'floor', 'isfinite',
+                     'log', 'maximum', 'sqrt', 'trunc', 'where'):
+            setattr(self, name, getattr(torch, name))
+        self.is_autocast_enabled: Callable[[str], bool]
+        try:
+            torch.is_autocast_enabled('cpu')
+            self.is_autocast_enabled = torch.is_autocast_enabled
+        except TypeError:  # before torch 2.4 there was one for each device
+            self.is_autocast_enabled = lambda kind: (
+                torch.is_autocast_cpu_enabled() if kind == 'cpu'
+                else torch.is_autocast_enabled())
+
+    def as_float(self, array: Tensor, name: str) -> Tensor:
+        if array.is_complex():
+            raise TypeError(f'{name} must be real numbers, got a tensor of '
+                            f'dtype {array.dtype}')
+        if array.dtype not in (torch.float32, torch.float64):
+            array = array.float()
+        return array
+
+    def guard(self, like: Tensor) -> ContextManager[Any]:
+        kind = like.device.type
+        if self.is_autocast_enabled(kind):  # it would halve the products
+            return torch.autocast(kind, enabled=False)
+        return nullcontext()
+
+    def arange(self, start: int, stop: int, like: Tensor) -> Tensor:
+        return torch.arange(start, stop, dtype=like.dtype, device=like.device)
+
+    def full(self, shape: Tuple[int, ...], value: float,
+             like: Tensor) -> Tensor:
+        return torch.full(shape, value, dtype=like.dtype, device=like.device)
+
+    def to_float(self, array: Tensor, like: Tensor) -> Tensor:
+        return array.to(like.dtype)
+
+    def to_index(self, array: Tensor) -> Tensor:
+        return array.long()
+
+    def amax(self, array: Tensor) -> Tensor:
+        return array.amax(-1)
+
+    def argmax(self, array: Tensor) -> Tensor:
+        return array.argmax(-1)
+
+    def take_last(self, array: Tensor, index: Tensor) -> Tensor:
+        return array.gather(-1, index[..., None])[..., 0]
+
+    def stack(self, arrays: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(arrays))
+
+    def last_axis(self, arrays: Sequence[Tensor]) -> Tensor:
+        return torch.stack(list(arrays), -1)
+
+    def outer(self, column: Tensor, row: Tensor) -> Tensor:
+        return column[..., :, None] * row[..., None, :]
+
+    def at_least(self, array: Tensor, low: float) -> Tensor:
+        return array.clamp(min=low)
+
+    def positive(self, maps: Tensor, which: Any) -> Tensor:
+        return maps[which].clamp(min=0)
+
+    def product(self, left: Tensor, right: Tensor) -> Tensor:
+        return left @ right
+
+    def convolve(self, rows: Tensor, kernel: Any) -> Tensor:
+        """All of the matrix at once, which a device is faster with."""
+        matrix: Tensor = kernel.matrix(self, rows, rows.shape[1])
+        return rows @ matrix.T
+
+    def windows(self, maps: Tensor, at: Sequence[Tensor],
+                reach: Sequence[Optional[int]], which: Any = None) -> Tensor:
+        shape = maps.shape[1:]
+        axes = len(shape)
+        index: Any = 0
+        inside: Any = True
+        for size, pixel, r, axis in zip(shape, at[::-1], reach[::-1],
+                                        range(axes)):
+            place = (pixel[:, None] + torch.arange(-r, r + 1,
+                                                   device=maps.device)
+                     if r is not None else
+                     torch.arange(size, device=maps.device)[None])
+            spread = [-1 if i == axis else 1 for i in range(axes)]
+            place = place.reshape(place.shape[0], *spread)
+            inside = inside & (place >= 0) & (place < size)
+            index = index * size + place.clamp(0, size - 1)
+        flat = maps.reshape(maps.shape[0], -1)
+        if which is not None:
+            flat = flat[which]
+        out = flat.gather(1, index.reshape(index.shape[0], -1))
+        return torch.where(inside, out.reshape(index.shape), 0)
+
+    def cut(self, maps: Tensor, at: Sequence[Tensor],
+            reach: Sequence[Optional[int]]) -> Tensor:
+        sizes = maps.shape[:0:-1]
+        return self.windows(maps, [
+            pixel if r is None else pixel.clamp(r, size - 1 - r)
+            for pixel, r, size in zip(at, reach, sizes)], reach)
+
+    def cached(self, make: Callable[..., Any], like: Tensor,
+               *args: Any) -> Any:
+        """Made by every call, on the device of ``like``."""
+        return make(self, like, *args)
+
+    def by_parts(self, function: Callable[[Any], Sequence[Any]],
+                 maps: Tensor, numbers: int,
+                 which: Any = None) -> Sequence[Any]:
+        return function(maps if which is None else maps[which])
+
+    def put_where(self, needed: Tensor, result: Tensor,
+                  compute: Callable[[Any], Tensor]) -> Tensor:
+        return torch.where(needed, compute(slice(None)), result)
+
+    def search(self, near: Callable[[], Tuple[List[Any], Any]],
+               whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
+        return whole(None)

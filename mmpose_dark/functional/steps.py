@@ -1,0 +1,172 @@
+"""Steps off the raw peak by differences of pixels, as the official code has
+them: the standard shift (Eq. 1) and the Taylor step (Eq. 8).
+
+Symbols: M maps of D axes. A pixel is a list of D index arrays in shape (M,),
+x first, which is the last axis of a map.
+"""
+from typing import Any, List, Sequence, Tuple
+
+from .backends import Backend, table
+from .fit import fit, longest, newton_step, pairs
+from .modulate import Kernel
+from .peak import (
+    LOOKED_AT,
+    highest,
+    modulated_stencils,
+    raw_peak,
+    stencils_of_unit_energy,
+)
+
+
+def quarter_shift(xp: Backend, maps: Any, at: Sequence[Any]) -> Any:
+    """A quarter of a pixel per axis towards the higher neighbour.
+
+    As the official code and MMPose have it, including MMPose's conditions at
+    the border, which leave out one more row and column than they must.
+
+    Args:
+        xp: The backend.
+        maps (Array): in shape (M, ...), D axes.
+        at (Sequence[Array]): Integer peaks.
+
+    Returns:
+        Array: The step in shape (D, M); px.
+    """
+    flat = maps.reshape(maps.shape[0], -1)
+    sizes = tuple(maps.shape[:0:-1])
+    index, stride, strides = 0 * at[0], 1, []
+    for pixel, size in zip(at, sizes):
+        index = index + stride * pixel
+        strides.append(stride)
+        stride = stride * size
+    steps = []
+    for axis, (pixel, size) in enumerate(zip(at, sizes)):
+        use = (pixel > 1) & (pixel < size - 1)
+        for other in (*at[:axis], *at[axis + 1:]):
+            use = use & (other > 0)
+        ahead = xp.where(use, index + strides[axis], index)
+        back = xp.where(use, index - strides[axis], index)
+        rise = xp.take_last(flat, ahead) - xp.take_last(flat, back)
+        steps.append(0.25 * (xp.to_float(rise > 0, maps) -
+                             xp.to_float(rise < 0, maps)))
+    return xp.stack(steps)
+
+
+def official_step(xp: Backend, stencils: Any, at: Sequence[Any],
+                  shape: Sequence[int], limit: float) -> Tuple[Any, Any]:
+    """One Taylor step by central differences, as the official code has it.
+
+    Args:
+        xp: The backend.
+        stencils (Array): Map values within 2 px of the integer peak, in shape
+            (M, 5, ...).
+        at (Sequence[Array]): That peak.
+        shape (Sequence[int]): Of a map.
+        limit (float): Longest credible step per axis; px.
+
+    Returns:
+        tuple: The step in shape (D, M) and whether it makes sense: a peak
+        2 px inside the border, a negative definite Hessian, a step within
+        the limit.
+    """
+    axes, values = len(at), 5**len(at)
+    logs = xp.log(xp.where(stencils > 1e-10, stencils, 1e-10)).reshape(
+        -1, values)
+    # Differences do not see a constant, and small numbers round less.
+    middle = values // 2
+    logs = logs - logs[:, middle:middle + 1]
+    found = _central_differences(xp, logs, axes) @ logs.T
+    step, good = newton_step(
+        xp, found[:axes], found[axes:2 * axes], list(found[2 * axes:]))
+    for pixel, size in zip(at, shape[::-1]):
+        good = good & (pixel > 1) & (pixel < size - 2)
+    return step, good & (longest(xp, step) <= limit)
+
+
+@table
+def _central_differences(xp: Backend, like: Any, axes: int) -> Any:
+    """Weights of a flattened stencil, as the official code's: (n, 5^D).
+
+    They make the gradient, and of minus the Hessian the diagonal and what is
+    above it.
+    """
+    index = xp.arange(-2, 3, like)
+    one, ahead, back, two = (
+        xp.to_float(index == i, like) for i in (0, 1, -1, 2))
+    slope = 0.5 * (ahead - back)
+    bend = -0.25 * (two - 2 * one + xp.to_float(index == -2, like))
+
+    def along(*parts: Any) -> Any:  # x first
+        weights = parts[-1]
+        for part in parts[-2::-1]:
+            weights = weights[..., None] * part
+        return weights.reshape(-1)
+
+    def rows(part: Any, other: Sequence[int]) -> Any:
+        return along(*(part if i in other else one for i in range(axes)))
+
+    each = [[i] for i in range(axes)]
+    return xp.stack([*(rows(slope, i) for i in each),
+                     *(rows(bend, i) for i in each),
+                     *(-rows(slope, pair) for pair in pairs(axes))])
+
+
+def official_or_fit(xp: Backend, maps: Any, kernel: Kernel,
+                    limit: float) -> Tuple[List[Any], Any, Any, Any]:
+    """The official step from the raw peak; where that fails, a local fit.
+
+    The fit starts at the highest pixel of the normalised modulated map within
+    2 px of the raw peak.
+
+    Args:
+        xp: The backend.
+        maps (Array): in shape (M, ...), D axes.
+        kernel (Kernel): The modulation kernel.
+        limit (float): Longest credible step per axis; px.
+
+    Returns:
+        tuple: The raw peak and its value (M,), the step from there (D, M), px,
+        and whether either way led to a result, (M,).
+    """
+    *at, value, stencils = xp.by_parts(
+        lambda part: _stencils_at_raw_peak(xp, part, kernel), maps, LOOKED_AT)
+    step, official = official_step(xp, stencils, at, maps.shape[1:], limit)
+    # The step and, in a last row, whether there is one.
+    found = xp.put_where(
+        ~official, xp.stack([*step, xp.to_float(official, maps)]),
+        lambda which: _fit_nearby(
+            xp, maps, stencils[which], [pixel[which] for pixel in at], kernel,
+            which))
+    return at, value, found[:-1], found[-1] > 0
+
+
+def _stencils_at_raw_peak(xp: Backend, maps: Any,
+                          kernel: Kernel) -> Sequence[Any]:
+    at, value = raw_peak(xp, maps)
+    around = xp.windows(maps, at, [kernel.radius + 2] * len(at))
+    return (*at, value, modulated_stencils(xp, around, kernel, 2))
+
+
+def _fit_nearby(xp: Backend, maps: Any, stencils: Any, at: Sequence[Any],
+                kernel: Kernel, which: Any) -> Any:
+    """Fit from the highest pixel of the normalised modulated stencil.
+
+    Returns:
+        Array: The step from ``at`` and, in a last row, 1 where there is a
+        fit, in shape (D + 1, m).
+    """
+    shape, axes = maps.shape[1:], len(at)
+    local = stencils_of_unit_energy(xp, stencils, at, kernel, shape)
+    # One pixel that is not finite takes the whole stencil with it, and leaves
+    # nothing to compare: only the middle is left.
+    flat = local.reshape(-1, 5**axes)
+    middle = xp.isfinite(flat[:, 5**axes // 2])
+    near, _ = highest(xp, local, at)
+    # Of a map without positive pixels the best may lie beside it.
+    near = [xp.clip(xp.where(middle, best, pixel), 0, size - 1)
+            for best, pixel, size in zip(near, at, shape[::-1])]
+    around = xp.windows(maps, near, [kernel.window] * axes, which)
+    step, fitted, _ = fit(xp, around, near, kernel, shape)
+    moved = [step[i] + xp.to_float(near[i] - at[i], maps)
+             for i in range(axes)]
+    return xp.stack([*moved, xp.to_float(fitted, maps)])
