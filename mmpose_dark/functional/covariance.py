@@ -33,9 +33,10 @@ was fitted; that it is these four, of many that were tried, was chosen by how
 often the ellipses held the true joints of one real network:
 
 - Peak and shape need not agree: a mode as high and wide as this one holds
-  the share :math:`w = a \sqrt{\det C} / (2 \sigma^2)^{D/2}` of the distribution,
-  :math:`a = \sum h g / \sum g^2`. The rest is elsewhere, and taken to lie off
-  the mode by as much as that is wide: the covariance of the two together is
+  the share :math:`w = a \sqrt{\det C} / (2 \sigma^2)^{D/2}` of the
+  distribution, :math:`a = \sum h g / \sum g^2`. The rest is elsewhere, and
+  taken to lie off the mode by as much as that is wide: the covariance of the
+  two together is
   :math:`w \lambda C + (1 - w)\,2 \lambda C = (2 - w) \lambda C`.
 - Nothing is known better than to a pixel of the grid on which the network saw
   its targets: the determinant is at least that of the variance of a position

@@ -51,7 +51,7 @@ def decode_heatmaps(heatmaps: Array,
                     peak: str = 'modulated',
                     blur_kernel_size: Optional[int] = None,
                     return_covariance: bool = False,
-                    target_peak: float = 1.) -> Tuple[Any, ...]:
+                    target_peak: float = 1.) -> Tuple[Array, ...]:
     r"""Read sub-pixel keypoints off heatmaps.
 
     Args:
@@ -153,7 +153,7 @@ def decode_vectors(vectors: Array,
                    modulation: bool = True,
                    peak: str = 'modulated',
                    blur_kernel_size: Optional[int] = None
-                   ) -> Tuple[Any, Any]:
+                   ) -> Tuple[Array, Array]:
     r"""Read sub-bin positions off vectors, which are maps of one axis.
 
     Args:
@@ -194,7 +194,7 @@ def decode_volumes(volumes: Array,
                    peak: str = 'modulated',
                    blur_kernel_size: Optional[int] = None,
                    return_covariance: bool = False,
-                   target_peak: float = 1.) -> Tuple[Any, ...]:
+                   target_peak: float = 1.) -> Tuple[Array, ...]:
     r"""Read sub-voxel keypoints off volumes, which are maps of three axes.
 
     Args:
@@ -336,7 +336,7 @@ def _with_missing_axes(xp: Backend, points: Any,
 
 
 def scale_keypoints(keypoints: Array, factor: Sequence[float],
-                    centre: Sequence[float] = (0., 0.)) -> Any:
+                    centre: Sequence[float] = (0., 0.)) -> Array:
     """From pixels of a map to those of the image that it stands for.
 
     Args:
@@ -355,7 +355,7 @@ def scale_keypoints(keypoints: Array, factor: Sequence[float],
     return (keypoints + by[:2]) * by[2:]
 
 
-def scale_covariances(covariances: Array, factor: Sequence[float]) -> Any:
+def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
     """Covariances of :func:`scale_keypoints`.
 
     Args:

@@ -80,7 +80,7 @@ def encode_heatmaps(keypoints: Array,
     return xp.outer(column * xp.to_float(drawn, points)[..., None], row)
 
 
-def encode_vectors(positions: Array, num_bins: int, sigma: float) -> Any:
+def encode_vectors(positions: Array, num_bins: int, sigma: float) -> Array:
     r"""Draw positions as Gaussians along one axis (Eq. 14), as SimCC does.
 
     Args:

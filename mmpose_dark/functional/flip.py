@@ -71,7 +71,7 @@ def flip_heatmaps(heatmaps: Array,
 def flip_vectors(vectors: Array,
                  flip_indices: Optional[Sequence[int]] = None,
                  *,
-                 shift: float = 0.) -> Any:
+                 shift: float = 0.) -> Array:
     """Bring the vectors of a flipped input back.
 
     Args:

@@ -61,16 +61,17 @@ def expected_oks(covariances: Array, areas: Array, sigmas: Array) -> Array:
             raise ValueError(f'{name} must be in shape ({length},) as '
                              f'covariances of shape {shape} ask for, got '
                              f'{tuple(array.shape)}')
-        if xp.dynamic and not (array > 0).all():
+        if xp.refutes(array > 0):
             raise ValueError(f'{name} must be positive, got {array!r}')
     reach = xp.at_least(2 * (2 * sigmas)**2 * areas[:, None], 1e-9)
     xx, xy, yy = (covariances[..., i, j] / reach
                   for i, j in ((0, 0), (0, 1), (1, 1)))
     trace, det = xx + yy, xx * yy - xy * xy
-    total = 0.
+    total: Any = 0.
     for w, share in MIXTURE:
         total = total + share * w / xp.sqrt(w * (w + trace) + det)
-    return total
+    similarity: Array = total
+    return similarity
 
 
 def oks_sigmas(sigmas: Any, num_keypoints: int,

@@ -1,5 +1,5 @@
 """SimCC: a keypoint from its two vectors, which may be logits."""
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from .backends import Array, Backend, as_maps, backend_of
 from .checks import check_choice, check_has_covariance, check_positive
@@ -10,7 +10,7 @@ from .vector_covariance import LABEL_BETA, vector_variance
 
 
 def encode_bins(positions: Array, num_bins: int,
-                spread: float = 0.) -> Any:
+                spread: float = 0.) -> Array:
     """Share every position between its two nearest bins.
 
     Args:
@@ -41,7 +41,7 @@ def encode_bins(positions: Array, num_bins: int,
 
 def encode_simcc(points: Array, num_bins: Sequence[int],
                  sigma: Optional[Sequence[float]] = None, *,
-                 spread: float = 0.) -> Tuple[Any, Any, Any]:
+                 spread: float = 0.) -> Tuple[Array, Array, Array]:
     """Draw keypoints as vectors over x and y.
 
     Args:
@@ -64,20 +64,20 @@ def encode_simcc(points: Array, num_bins: Sequence[int],
         low = [-1 - 3 * s for s in sigma]
         high = [size + 3 * s for size, s in zip(num_bins, sigma)]
     inside: Any = True
-    vectors = []
+    vectors: List[Array] = []
     for axis in (0, 1):
         at = points[..., axis]
         inside = inside & (at >= low[axis]) & (at < high[axis])
         vectors.append(
             encode_bins(at, num_bins[axis], spread) if sigma is None else
             encode_vectors(at, num_bins[axis], sigma[axis]))
-    return (*vectors, inside)
+    return vectors[0], vectors[1], inside
 
 
 def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
                  log: bool = False, return_covariance: bool = False,
                  beta: float = LABEL_BETA,
-                 **switches: Any) -> Tuple[Any, ...]:
+                 **switches: Any) -> Tuple[Array, ...]:
     """Read keypoints off vectors over x and y.
 
     Args:
@@ -144,7 +144,7 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
 
 
 def decode_visibility(simcc_x: Array, simcc_y: Array,
-                      beta: Sequence[float]) -> Any:
+                      beta: Sequence[float]) -> Array:
     """How sure a pair of vectors is, as MMPose has it.
 
     Args:
@@ -163,7 +163,7 @@ def decode_visibility(simcc_x: Array, simcc_y: Array,
 
 
 def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
-               shift: float = 0.) -> Tuple[Any, Any]:
+               shift: float = 0.) -> Tuple[Array, Array]:
     """Bring the vectors of a flipped input back.
 
     Args:
@@ -183,7 +183,7 @@ def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
             simcc_y[..., list(flip_indices), :])
 
 
-def _softmax_peak(vectors: Array, beta: float) -> Any:
+def _softmax_peak(vectors: Array, beta: float) -> Array:
     xp, vectors = as_maps(vectors, 1, 'vectors')
     with xp.guard(vectors):
         share = xp.amax(softmax(xp, vectors, beta))
@@ -191,7 +191,7 @@ def _softmax_peak(vectors: Array, beta: float) -> Any:
         return xp.where(finite, share, 0.)
 
 
-def probabilities(vectors: Array) -> Any:
+def probabilities(vectors: Array) -> Array:
     """What a network trained on labels that sum to one says of each bin.
 
     Args:
@@ -211,7 +211,7 @@ def probabilities(vectors: Array) -> Any:
         return xp.where(label[..., None], vectors, softmax(xp, vectors))
 
 
-def softmax(xp: Backend, vectors: Array, beta: float = 1.) -> Any:
+def softmax(xp: Backend, vectors: Array, beta: float = 1.) -> Array:
     """Of ``beta`` times vectors, over the last axis."""
     with xp.guard(vectors):
         weights = xp.exp(beta * (vectors - xp.amax(vectors)[..., None]))

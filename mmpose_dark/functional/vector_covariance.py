@@ -38,7 +38,7 @@ LABEL_BETA = 10.
 
 
 def vector_variance(shares: Array, positions: Array, present: Array,
-                    sigma: float, log: bool) -> Any:
+                    sigma: float, log: bool) -> Array:
     """Of the joint along one axis, see the top of this module.
 
     Args:
@@ -60,7 +60,8 @@ def vector_variance(shares: Array, positions: Array, present: Array,
         # The label around the position, and its variance there.
         label, narrow = encode_vectors(x[None], size, sigma)[0], sigma**2
         if not log:
-            label, narrow = xp.exp(LABEL_BETA * (label - 1)), sigma**2 / LABEL_BETA
+            label = xp.exp(LABEL_BETA * (label - 1))
+            narrow = sigma**2 / LABEL_BETA
         label = label / label.sum(-1)[:, None]
         off = xp.arange(0, size, rows) - x[:, None]
         spread = ((rows - label) * off * off).sum(-1)

@@ -28,7 +28,7 @@ def _backend(framework: str) -> Backend:
 
 
 @lru_cache(maxsize=None)
-def _backend_of(kind: type) -> Backend:
+def _backend_of(kind: Any) -> Backend:
     for base in kind.__mro__:  # a subclass is defined elsewhere
         framework = base.__module__.split('.')[0]
         if framework in BACKENDS:
@@ -51,7 +51,8 @@ def backend_of(array: Any) -> Backend:
     Raises:
         TypeError: An array of a framework that has no backend here.
     """
-    return _backend_of(type(array))
+    kind: Any = type(array)
+    return _backend_of(kind)
 
 
 def as_maps(heatmaps: Any, num_axes: int = 2,

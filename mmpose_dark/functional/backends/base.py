@@ -1,48 +1,24 @@
 """The operations that a framework fills in."""
 import abc
 from typing import (
+    TYPE_CHECKING,
     Any,
     Callable,
     ContextManager,
     List,
     Optional,
-    Protocol,
     Sequence,
     Tuple,
+    TypeVar,
 )
 
+import numpy as np
 
-class Array(Protocol):
-    """An ``np.ndarray`` or a ``torch.Tensor``; what goes in comes out.
+if TYPE_CHECKING:
+    import torch
 
-    What the arithmetic of this package asks of an array, beside what
-    :class:`Backend` declares.
-    """
-
-    @property
-    def shape(self) -> Tuple[int, ...]: ...
-
-    @property
-    def ndim(self) -> int: ...
-
-    @property
-    def dtype(self) -> Any: ...
-
-    def reshape(self, *shape: Any) -> Any: ...
-
-    def sum(self, *axis: Any) -> Any: ...
-
-    def __getitem__(self, index: Any) -> Any: ...
-
-    def __add__(self, other: Any) -> Any: ...
-
-    def __sub__(self, other: Any) -> Any: ...
-
-    def __mul__(self, other: Any) -> Any: ...
-
-    def __truediv__(self, other: Any) -> Any: ...
-
-    def __matmul__(self, other: Any) -> Any: ...
+#: one kind of array: what goes in comes out
+Array = TypeVar('Array', np.ndarray, 'torch.Tensor')
 
 
 class Backend(abc.ABC):
@@ -71,6 +47,13 @@ class Backend(abc.ABC):
 
         Raises:
             TypeError: ``array``, called ``name``, is not of real numbers.
+        """
+
+    @abc.abstractmethod
+    def refutes(self, condition: Any) -> bool:
+        """Whether a condition is seen not to hold everywhere.
+
+        A device is not waited for: there nothing is seen.
         """
 
     @abc.abstractmethod

@@ -43,6 +43,9 @@ class NumpyBackend(Backend):
         found: np.ndarray = array
         return found
 
+    def refutes(self, condition: np.ndarray) -> bool:
+        return not condition.all()
+
     def guard(self, like: np.ndarray) -> ContextManager[Any]:
         return np.errstate(all='ignore')
 
