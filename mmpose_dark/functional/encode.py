@@ -13,7 +13,7 @@ exponentiated.
 """
 import math
 from functools import lru_cache
-from typing import Any, Optional, Tuple
+from typing import Optional, Tuple
 
 from .backends import Array, Backend, backend_of, table
 from .checks import check_choice, check_sigma, check_size

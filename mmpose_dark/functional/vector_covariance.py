@@ -24,7 +24,6 @@ logarithm of :math:`p` has the second derivative :math:`-1 / (\sigma^2 +
 At least the variance of a position uniform on a bin, and that of one uniform
 on the vector where there is no fit. x and y are not told to vary together.
 """
-from typing import Any
 
 from .backends import Array, backend_of
 from .covariance import PIXEL, look, nearest_pixel
