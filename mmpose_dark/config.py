@@ -12,7 +12,7 @@ from .alignment import entries
 from .consistency import is_dark, unused_codec
 from .conventions import HEADS, SCORES, dark_codec
 from .functional import oks_sigmas
-from .functional._checks import check_choice
+from .functional.checks import check_choice
 from .shipped import CONFIGS
 
 

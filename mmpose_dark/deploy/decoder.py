@@ -7,7 +7,7 @@ from torch import nn
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap, DarkSimCC
 from ..conventions import SCORES
-from ..functional._checks import check_choice
+from ..functional.checks import check_choice
 
 
 class DarkDecoder(nn.Module):

@@ -23,7 +23,7 @@ import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..conventions import SCORES
-from ..functional._checks import check_choice
+from ..functional.checks import check_choice
 from .crop import check_boxes, check_image, crop, normalise
 
 #: what a file has to say

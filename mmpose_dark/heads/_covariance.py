@@ -6,7 +6,7 @@ from mmengine.structures import InstanceData
 
 from .. import functional as F  # noqa: N812
 from ..conventions import SCORES
-from ..functional._checks import check_choice
+from ..functional.checks import check_choice
 
 
 class CovarianceMixin:
