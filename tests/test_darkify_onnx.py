@@ -382,6 +382,50 @@ def test_the_command_says_what_is_wrong(arguments, said, tmp_path, capsys):
     assert not target.exists() and 'Traceback' not in err
 
 
+@pytest.mark.parametrize('case', ['fixed', 'vectors'])
+def test_scores_may_be_the_oks_to_expect(case, tmp_path):
+    make, config, codec, outputs = CASES[case]
+    source, target = make(tmp_path / 'in.onnx'), tmp_path / 'out.onnx'
+    sigmas = [.05, .08, .03, .1]
+    darkify_onnx(source, target, config, score='similarity',
+                 metadata=dict(METADATA, sigmas=sigmas))
+    onnx.checker.check_model(str(target), full_check=True)
+    areas = np.array([300., 900., 2000.], np.float32)
+    session = runtime.InferenceSession(str(target))
+    assert len(session.get_outputs()) == 2
+    points, _, covariances = by_hand(source, codec, crops(), outputs)
+    want = F.expected_oks(covariances.astype(float), areas, np.array(sigmas))
+    for i in range(3):
+        found = session.run(None, dict(inputs=crops()[i:i + 1],
+                                       areas=areas[i:i + 1]))
+        np.testing.assert_allclose(found[0][0], points[i], atol=.01)
+        np.testing.assert_allclose(found[1][0], want[i], atol=2e-3)
+    assert want.max() > .3
+    # and by the runtime, of boxes
+    pose = PoseRuntime(target)
+    assert (pose.metadata['score'], pose.metadata['sigmas']) == (
+        'similarity', sigmas)
+    image = np.random.default_rng(0).integers(0, 256, (90, 80, 3), np.uint8)
+    boxes = np.array([[5., 5., 70., 80.], [20., 10., 60., 50.]])
+    scores = pose(image, boxes)[1]
+    assert scores.shape == (2, K) and (scores >= 0).all()
+    assert (scores <= 1).all()
+
+
+def test_similarities_need_constants(tmp_path):
+    source, target = plain(tmp_path / 'in.onnx'), tmp_path / 'out.onnx'
+    for metadata in (None, METADATA, dict(METADATA, sigmas=[.1] * 3)):
+        with pytest.raises(ValueError, match='OKS constants of 4 keypoints'):
+            darkify_onnx(source, target, CODEC, score='similarity',
+                         metadata=metadata)
+    with pytest.raises(ValueError, match='OKS constants of 4 keypoints'):
+        darkify_onnx(source, target, CODEC,
+                     metadata=dict(METADATA, sigmas=[.1] * 3))
+    with pytest.raises(ValueError, match='score must be one of'):
+        darkify_onnx(source, target, CODEC, score='oks')
+    assert not target.exists()
+
+
 # ---- what is refused
 
 

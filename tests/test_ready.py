@@ -74,6 +74,7 @@ def test_keypoints_are_those_of_the_data_set(name, num):
     assert found.names == [meta['keypoint_id2name'][i] for i in range(num)]
     assert set(found.skeleton) == set(meta['skeleton_links'])
     assert mirrored(found.names) == meta['flip_indices']
+    np.testing.assert_allclose(found.sigmas, meta['sigmas'], atol=1e-7)
 
 
 def test_sizes_that_a_family_does_not_have_are_said():

@@ -18,6 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, List, Tuple
 
+from ..conventions import SCORES
 from ..deploy.ready import READY
 from .arguments import new_parser
 from .outputs import check_output
@@ -44,6 +45,11 @@ def main(argv: List[str], prog: str) -> int:
     parser.add_argument(
         '--covariance', action='store_true',
         help='a third output, the covariance of every keypoint')
+    parser.add_argument(
+        '--score', choices=SCORES,
+        help='similarity: scores are the OKS to expect of each joint, 0 to 1, '
+        'by the areas of the people, a second input (default: what the '
+        "config's head does)")
     parser.add_argument(
         '--fp16', action='store_true',
         help='of a config: weights and heatmaps in float16; input, decoding '
@@ -92,7 +98,8 @@ def _of_config(args: argparse.Namespace) -> None:
     cfg = read_config(args.network)
     check_config(cfg)
     model: Any = load_model(cfg, args.checkpoint)
-    network = PoseNetwork(model, args.flip_test, args.covariance, args.fp16)
+    network = PoseNetwork(model, args.flip_test, args.covariance, args.fp16,
+                          args.score)
     codec = type(model.head.decoder)
     if not issubclass(codec, DarkHeatmap):
         print(f"The config's codec is {codec.__name__}; the file decodes with "
@@ -105,6 +112,7 @@ def _of_file(args: argparse.Namespace) -> None:
     darkify_onnx(
         args.network, args.out, args.like or dict(args.codec),
         covariance=args.covariance, outputs=args.outputs,
+        score=args.score or 'stock',
         flip_indices='names' if args.flip_test else None,
         metadata=dict(args.metadata) or None)
 

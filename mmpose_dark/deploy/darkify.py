@@ -8,7 +8,16 @@ import json
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import (
+    Any,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import numpy as np
 import onnx
@@ -16,6 +25,8 @@ from onnx import TensorProto, version_converter
 
 from .. import functional as F  # noqa: N812
 from ..codecs import DarkHeatmap, DarkSimCC, build_codec
+from ..conventions import SCORES
+from ..functional.checks import check_choice
 from .assembly import Assembly
 from .description import describe
 from .keypoint_sets import mirrored
@@ -25,7 +36,7 @@ from .ready import READY, ready_codec, ready_metadata
 
 Codec = Union[DarkHeatmap, DarkSimCC]
 
-#: of a decoder
+#: of a decoder; of similarities the areas of the people, too
 INPUTS = 'heatmaps', 'simcc_y'
 
 
@@ -36,6 +47,7 @@ def darkify_onnx(source: Union[str, Path],
                  covariance: bool = False,
                  flip_indices: Union[None, str, Sequence[int]] = None,
                  outputs: Optional[Sequence[str]] = None,
+                 score: str = 'stock',
                  metadata: Optional[Mapping[str, Any]] = None) -> None:
     r"""Make an ONNX file that ends in heatmaps or vectors end in keypoints.
 
@@ -65,6 +77,11 @@ def darkify_onnx(source: Union[str, Path],
         outputs (Sequence[str], optional): The names of the outputs with the
             heatmaps, or with the vectors over x and over y. Defaults to
             ``None``: found by their shapes, of several stages the last
+        score (str): ``'similarity'``: ``scores`` are the OKS to expect of
+            each joint, 0 to 1, see :class:`mmpose_dark.DarkDecoder`; then
+            ``areas`` (B,) of the people is a second input, in squared input
+            px, and ``metadata`` must have ``sigmas``, the OKS constants, as
+            ready sets of COCO's keypoints do. Defaults to ``'stock'``
         metadata (Mapping, optional): How to crop and normalise, see
             :func:`.description.describe`, for
             :class:`mmpose_dark.deploy.PoseRuntime`. Defaults to ``None``:
@@ -91,11 +108,13 @@ def darkify_onnx(source: Union[str, Path],
         said = {**ready_metadata(num), **(said or {})}
         codec = ready_codec(codec, network.input_size, network.shapes)
     built = _fitted(codec, network)
-    if covariance:
+    if covariance or check_choice('score', score, SCORES) == 'similarity':
         built.check_covariance()
-    described = describe(built, num, flip_indices is not None, said)
+    described = describe(built, num, flip_indices is not None, said, score)
     swap = _swap(flip_indices, described.get('keypoint_names', []), num)
-    decoder = _decoder(json.dumps(described['codec']), num, covariance)
+    decoder = _decoder(
+        json.dumps(described['codec']), num, covariance,
+        tuple(described['sigmas']) if score == 'similarity' else None)
     if network.opset > OPSET:
         decoder = version_converter.convert_version(decoder, network.opset)
     write(_joined(network, decoder, built, swap), target, described)
@@ -155,8 +174,12 @@ def _fitted(config: Mapping[str, Any], network: NetworkFile) -> Codec:
 
 
 @lru_cache(maxsize=8)
-def _decoder(config: str, num: int, covariance: bool) -> onnx.ModelProto:
-    """The decoder of a codec for K keypoints, as a model of its own."""
+def _decoder(config: str, num: int, covariance: bool,
+             sigmas: Optional[Tuple[float, ...]]) -> onnx.ModelProto:
+    """The decoder of a codec for K keypoints, as a model of its own.
+
+    Its scores are similarities where there are OKS constants.
+    """
     import torch
 
     from .decoder import DarkDecoder
@@ -165,10 +188,14 @@ def _decoder(config: str, num: int, covariance: bool) -> onnx.ModelProto:
     sizes: Sequence[Sequence[int]] = [
         (bins, ) for bins in codec.num_bins
     ] if isinstance(codec, DarkSimCC) else [codec.heatmap_size[::-1]]
+    maps = [torch.zeros(2, num, *size) for size in sizes]
+    if sigmas is None:
+        return export_module(DarkDecoder.from_codec(codec, covariance), maps,
+                             INPUTS[:len(maps)], OUTPUTS[:2 + covariance])
     return export_module(
-        DarkDecoder.from_codec(codec, covariance),
-        [torch.zeros(2, num, *size) for size in sizes], INPUTS[:len(sizes)],
-        OUTPUTS[:2 + covariance])
+        DarkDecoder.from_codec(codec, covariance, 'similarity', sigmas),
+        [maps[0], maps[1] if len(maps) == 2 else None, torch.ones(2)],
+        [*INPUTS[:len(maps)], 'areas'], OUTPUTS[:2 + covariance])
 
 
 def _joined(network: NetworkFile, decoder: onnx.ModelProto, codec: Codec,
@@ -203,13 +230,17 @@ def _joined(network: NetworkFile, decoder: onnx.ModelProto, codec: Codec,
             pairs = list(map(list, zip(run(crops), run(flipped))))
         maps = _merged(build, codec, flip_indices, pairs)
     outputs = [put.name for put in decoder.graph.output]
-    found = build.run(decoder, 'decoder', dict(zip(INPUTS, maps)), outputs)
+    fed = {put.name: put.name for put in decoder.graph.input}  # areas
+    fed.update(zip(INPUTS, maps))
+    found = build.run(decoder, 'decoder', fed, outputs)
     batch = network.batch or 'batch'
     num = network.shapes[0][0]
     shapes = (batch, num, 2), (batch, num), (batch, num, 2, 2)
     width, height = network.input_size
-    return build.model({'inputs': (batch, 3, height, width)},
-                       dict(zip(outputs, shapes)), found)
+    inputs: Dict[str, Sequence[Any]] = {'inputs': (batch, 3, height, width)}
+    if 'areas' in fed:
+        inputs['areas'] = (batch, )
+    return build.model(inputs, dict(zip(outputs, shapes)), found)
 
 
 def _merged(build: Assembly, codec: Codec, flip_indices: Sequence[int],

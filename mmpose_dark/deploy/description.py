@@ -3,17 +3,19 @@ import numbers
 from typing import Any, Dict, Mapping, Optional, Union
 
 from ..codecs import DarkHeatmap, DarkSimCC, codec_config
+from ..functional import oks_sigmas
 from ..functional.checks import check_choice, check_positive
 from ..version import __version__
 
 #: what ``metadata`` may say
 KEYS = ('mean', 'std', 'bgr_to_rgb', 'padding', 'use_udp', 'keypoint_names',
-        'skeleton')
+        'skeleton', 'sigmas')
 
 
 def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
              flip_test: bool,
-             metadata: Optional[Mapping[str, Any]] = None) -> Dict[str, Any]:
+             metadata: Optional[Mapping[str, Any]] = None,
+             score: str = 'stock') -> Dict[str, Any]:
     """The metadata of a file.
 
     Args:
@@ -24,9 +26,12 @@ def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
             the network's order, from 0 to 255; ``bgr_to_rgb``, whether that
             order is R, G, B (``True``); ``padding``, what the box is
             multiplied by (1.25); ``use_udp``, which has to be the codec's;
-            ``keypoint_names`` (K) and ``skeleton``, pairs of their indices.
+            ``keypoint_names`` (K), ``skeleton``, pairs of their indices, and
+            ``sigmas``, their OKS constants (K).
             Defaults to ``None``: not known, and
             :class:`mmpose_dark.deploy.PoseRuntime` cannot run it
+        score (str): What its scores are, one of
+            :data:`mmpose_dark.conventions.SCORES`. Defaults to ``'stock'``
 
     Returns:
         dict: As of :func:`mmpose_dark.deploy.metadata`.
@@ -37,7 +42,9 @@ def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
     """
     described = dict(
         input_size=list(codec.input_size), codec=codec_config(codec),
-        flip_test=flip_test, half=False, mmpose_dark=__version__)
+        flip_test=flip_test, half=False, score=score, sigmas=_sigmas(
+            (metadata or {}).get('sigmas'), num_keypoints, score),
+        mmpose_dark=__version__)
     if metadata is None:
         return described
     unknown = sorted(set(metadata) - set(KEYS))
@@ -72,6 +79,13 @@ def _channels(name: str, values: Any) -> Any:
             f'metadata must have {name}, three {"positive " * (name == "std")}'
             f'numbers from 0 to 255, got {values!r}')
     return found
+
+
+def _sigmas(sigmas: Any, num: int, score: str) -> Any:
+    """The OKS constants; none where there are none and none are needed."""
+    if score == 'stock' and (sigmas is None or not len(sigmas)):
+        return []
+    return oks_sigmas(sigmas, num).tolist()
 
 
 def _names(names: Any, num: int) -> Any:

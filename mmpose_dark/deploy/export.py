@@ -1,6 +1,6 @@
 """A module of torch as an ONNX graph, for any batch size."""
 import warnings
-from typing import Any, Sequence
+from typing import Any, Optional, Sequence
 
 import torch
 from torch import nn
@@ -8,14 +8,16 @@ from torch import nn
 from .onnx_file import OPSET
 
 
-def export_module(module: nn.Module, examples: Sequence[torch.Tensor],
+def export_module(module: nn.Module,
+                  examples: Sequence[Optional[torch.Tensor]],
                   inputs: Sequence[str], outputs: Sequence[str]) -> Any:
     """Export a module.
 
     Args:
         module (nn.Module): The module, which is set to evaluation
-        examples (Sequence[Tensor]): Input of it, a batch of 2 or more each
-        inputs (Sequence[str]): The names of its inputs
+        examples (Sequence[Tensor]): Input of it, a batch of 2 or more each;
+            ``None`` for one that is left out
+        inputs (Sequence[str]): The names of the others
         outputs (Sequence[str]): The names of its outputs
 
     Returns:
@@ -33,5 +35,6 @@ def export_module(module: nn.Module, examples: Sequence[torch.Tensor],
         program: Any = torch.onnx.export(
             module.eval(), tuple(examples), dynamo=True, opset_version=OPSET,
             input_names=list(inputs), output_names=list(outputs),
-            dynamic_shapes=tuple({0: batch} for _ in examples), verbose=False)
+            dynamic_shapes=tuple(None if example is None else {0: batch}
+                                 for example in examples), verbose=False)
     return program.model_proto

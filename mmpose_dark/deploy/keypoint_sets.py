@@ -9,9 +9,11 @@ class KeypointSet(NamedTuple):
     Attributes:
         names (list[str]): One for each of the K keypoints
         skeleton (list[tuple[int, int]]): Which of them are linked
+        sigmas (list[float]): Their OKS constants
     """
     names: List[str]
     skeleton: List[Tuple[int, int]]
+    sigmas: List[float]
 
 
 def _sides(names: str) -> Iterator[str]:
@@ -36,16 +38,30 @@ _HEAD = [(1, 2), (0, 1), (0, 2), (1, 3), (2, 4)]
 _LEGS = [(15, 13), (13, 11), (16, 14), (14, 12)]
 _ARMS = [(5, 7), (6, 8), (7, 9), (8, 10)]
 
+_HAND_SIGMAS = [.029, .022, .035, .037, .047, .026, .025, .024, .035, .018,
+                .024, .022, .026, .017, .021, .021, .032, .020, .019, .022,
+                .031]
+_FACE_SIGMAS = [
+    .042, .043, .044, .043, .040, .035, .031, .025, .020, .023, .029, .032,
+    .037, .038, .043, .041, .045, .013, .012, .011, .011, .012, .012, .011,
+    .011, .013, .015, .009, .007, .007, .007, .012, .009, .008, .016, .010,
+    .017, .011, .009, .011, .009, .007, .013, .008, .011, .012, .010, .034,
+    .008, .008, .009, .008, .008, .007, .010, .008, .009, .009, .009, .007,
+    .007, .008, .011, .008, .008, .008, .010, .008]
+
 COCO = KeypointSet(
     ['nose', *_sides('eye ear shoulder elbow wrist hip knee ankle')],
     [*_LEGS, (11, 12), (5, 11), (6, 12), (5, 6), *_ARMS, *_HEAD, (3, 5),
-     (4, 6)])
+     (4, 6)],
+    [.026, .025, .025, .035, .035, .079, .079, .072, .072, .062, .062, .107,
+     .107, .087, .087, .089, .089])
 
 HALPE26 = KeypointSet(
     [*COCO.names, 'head', 'neck', 'hip', *_sides(' '.join(_FEET))],
     [*_LEGS, (11, 19), (12, 19), (17, 18), (18, 19), (18, 5), (18, 6),
      *_ARMS, *_HEAD, (3, 5), (4, 6), (15, 20), (15, 22), (15, 24), (16, 21),
-     (16, 23), (16, 25)])
+     (16, 23), (16, 25)],
+    [*COCO.sigmas, .026, .026, .066, *[.079] * 6])
 
 COCO_WHOLEBODY = KeypointSet(
     [*COCO.names,
@@ -54,9 +70,11 @@ COCO_WHOLEBODY = KeypointSet(
      *(f'{side}_{part}' for side in ('left', 'right')
        for part in ['hand_root', *_HAND])],
     [*COCO.skeleton, (15, 17), (15, 18), (15, 19), (16, 20), (16, 21),
-     (16, 22), *_fingers(91), *_fingers(112)])
+     (16, 22), *_fingers(91), *_fingers(112)],
+    [*COCO.sigmas, .068, .066, .066, .092, .094, .094, *_FACE_SIGMAS,
+     *_HAND_SIGMAS, *_HAND_SIGMAS])
 
-HAND = KeypointSet(['wrist', *_HAND], _fingers(0))
+HAND = KeypointSet(['wrist', *_HAND], _fingers(0), _HAND_SIGMAS)
 
 #: by their number, which is all that a file tells
 KEYPOINT_SETS: Dict[int, KeypointSet] = {

@@ -89,5 +89,6 @@ def ready_metadata(num_keypoints: int) -> Dict[str, Any]:
     said = dict(_IMAGENET, padding=1.25)
     if num_keypoints in KEYPOINT_SETS:
         found = KEYPOINT_SETS[num_keypoints]
-        said.update(keypoint_names=found.names, skeleton=found.skeleton)
+        said.update(keypoint_names=found.names, skeleton=found.skeleton,
+                    sigmas=found.sigmas)
     return said
