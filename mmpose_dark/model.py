@@ -82,7 +82,9 @@ def _dark(head: Any, overrides: Dict[str, Any]) -> Any:
         cfg = dark_codec(name, vars(decoder))
         if name == 'SimCCLabel':
             cfg['beta'] = getattr(head.loss_module, 'beta', 10.)
-        return KEYPOINT_CODECS.build({**cfg, **overrides})
+        # MMPose's inferencer leaves the scope of its detector behind.
+        return KEYPOINT_CODECS.build(
+            {**cfg, **overrides, '_scope_': 'mmpose'})
     if overrides:
         raise ValueError(f'the decoder is a {name} already; overrides '
                          f'({", ".join(overrides)}) would be lost')

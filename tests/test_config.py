@@ -320,6 +320,18 @@ def test_apply_dark_merges_the_flip_test():
     assert not torch.equal(heatmaps(exact), before)
 
 
+def test_apply_dark_is_quiet_where_a_detector_was_built_last(caplog, capsys):
+    """MMDet leaves its scope behind, also in MMPose's own inferencer."""
+    from mmengine.registry import DefaultScope
+    pytest.importorskip('mmdet')
+    model = build()
+    capsys.readouterr()
+    with DefaultScope.overwrite_default_scope('mmdet'):
+        apply_dark(model)
+    assert 'scope' not in caplog.text + ''.join(capsys.readouterr())
+    assert isinstance(model.head.decoder, DarkHeatmap)
+
+
 def test_apply_dark_says_what_is_wrong():
     model = build(dict(type='UDPHeatmap', heatmap_type='combined', **SIZES))
     with pytest.raises(ValueError, match='combined'):

@@ -10,7 +10,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
-from conftest import needs_detectors, run_command
+from conftest import needs_detectors, run_command, run_tool
 from mmpose_dark.cli import networks
 from mmpose_dark.shipped import CONFIGS, FIGURES
 from mmpose_dark.synthetic import make_figures
@@ -223,6 +223,20 @@ def test_figures_of_its_own(demo, tmp_path, capsys):
     assert [a['bbox'] for a in content['annotations']] == [
         pytest.approx(a['bbox'], abs=.01) for a in truth['annotations']]
     assert 'Note' not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_make_demo_leaves_little_behind(tmp_path, capsys):
+    """Five rows, two pictures, and no heatmaps of a megabyte a person."""
+    assert not run_tool('miniature/quickstart.py', '--images', 6, '--out',
+                        tmp_path)
+    said = capsys.readouterr().out
+    rows = [line.split('|') for line in said.splitlines()
+            if line.startswith(('| biased', '| unbiased'))]
+    assert len(rows) == 5 and all(float(row[3]) > 20 for row in rows)
+    found = [path for path in tmp_path.rglob('*') if path.is_file()]
+    assert {'quickstart.png', 'places.png'} <= {path.name for path in found}
+    assert sum(path.stat().st_size for path in found) < 1e6
 
 
 # ---- what is drawn
@@ -493,7 +507,8 @@ def test_a_network_that_sees_nothing_says_so(demo, tmp_path, capsys):
     status, content, _ = demo(path, *network, '--whole-image')
     assert status == 1 and len(content['annotations']) == 1
     said = capsys.readouterr().err
-    assert 'no pose to see' in said and 'leave --whole-image away' in said
+    assert 'no pose to see: nobody has 3 joints' in said
+    assert 'leave --whole-image away' in said
     assert demo(path, '--figures')[0] == 1
     assert 'Leave --figures away for photographs' in capsys.readouterr().err
 

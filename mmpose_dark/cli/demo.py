@@ -14,6 +14,7 @@ to see.
 import argparse
 import socket
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Tuple
 
@@ -38,6 +39,9 @@ FEWEST = 3
 #: how long a host on the web may be silent; s
 TIMEOUT = 20
 
+#: packages whose warnings are not shown
+OTHERS = r'(mmcv|mmdet|mmengine|mmpose|pkg_resources|torch|torchvision)(\.|$)'
+
 #: from name, number of the frame and image to the people in it
 Finder = Callable[[str, int, np.ndarray], Any]
 
@@ -48,6 +52,8 @@ def main(argv: List[str], prog: str) -> int:
     check_device(args.device)
     check_folder(args.out)
     socket.setdefaulttimeout(TIMEOUT)
+    # What they are about to lose is not for who looks at a photo.
+    warnings.filterwarnings('ignore', module=OTHERS)
     if args.figures and args.input:
         print('Note: the network of --figures knows drawn people only, no '
               'photographs', file=sys.stderr)
@@ -79,8 +85,8 @@ def main(argv: List[str], prog: str) -> int:
     finally:  # what is done is kept, also where it is stopped
         if coco.content['images']:
             coco.write(result)
-            print(f'{len(coco.content["annotations"])} poses in '
-                  f'{len(coco.content["images"])} images: '
+            print(f'{_number(coco.content["annotations"], "pose")} in '
+                  f'{_number(coco.content["images"], "image")}: '
                   f'{args.out / "visualizations"}, {result}')
     if skipped:
         print(f'{skipped} of {len(sources)} files skipped', file=sys.stderr)
@@ -210,6 +216,10 @@ def _run(source: Any, find: Finder, readers: Any, coco: Any,
             yield len(images)
 
 
+def _number(things: List[Any], name: str) -> str:
+    return f'{len(things)} {name}{"" if len(things) == 1 else "s"}'
+
+
 def _why_nothing_is_seen(content: Any, args: argparse.Namespace) -> str:
     """Empty where there is a pose; otherwise what is likely the matter."""
     if not content['images']:
@@ -217,8 +227,8 @@ def _why_nothing_is_seen(content: Any, args: argparse.Namespace) -> str:
     people = content['annotations']
     if not people:
         return ('--bboxes says that nobody is there' if args.bboxes else
-                'the detector found nobody. Boxes of people go to --bboxes; '
-                'where one person fills each\npicture, say --whole-image')
+                'the detector found nobody.\nBoxes of people go to --bboxes; '
+                'where one person fills each picture, say --whole-image')
     scores = [np.reshape(person['keypoints'], (-1, 3))[:, 2]
               for person in people]
     if any((some >= args.kpt_thr).sum() >= FEWEST for some in scores):
@@ -230,5 +240,5 @@ def _why_nothing_is_seen(content: Any, args: argparse.Namespace) -> str:
         'Was the network trained on pictures like these, and are the people '
         'large enough? --kpt-thr draws what is fainter')
     return (f'no pose to see: nobody has {FEWEST} joints with a score of '
-            f'{args.kpt_thr:g} or more, the best joint\nhas '
-            f'{max(map(np.max, scores)):.2f}. {reason}')
+            f'{args.kpt_thr:g} or more (the best joint: '
+            f'{max(map(np.max, scores)):.2f}).\n{reason}')
