@@ -174,9 +174,11 @@ def test_anything_is_looked_at_without_an_error():
 
 @pytest.mark.parametrize('command', [
     'train {config}', 'test {config} none.pth', 'compare {config} none.pth',
-    'calibrate {config} none.pth', 'export {config} none.pth out.onnx'])
+    'calibrate {config} none.pth', 'export {config} none.pth out.onnx',
+    'demo image.png --config {config} --checkpoint none.pth'])
 def test_commands_refuse(command, written, capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / 'image.png').touch()
     path = written(f'codec = {dark_codec()}')
     assert run_command(*command.format(config=path).split()) == 2
     assert capsys.readouterr().err.endswith(

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlparse
 
-from .configs import read_config
+from .configs import check_config, read_config
 from .errors import CannotRun
 
 #: a public network of MMPose's, in which DARK shows: of heatmaps, and trained
@@ -38,10 +38,12 @@ def pose_network(config: Optional[str], checkpoint: Optional[str]) -> Network:
             MMPose publishes for the config
 
     Raises:
-        CannotRun: No such config, or none whose weights are published.
+        CannotRun: No such config, one that contradicts itself, or none
+            whose weights are published.
     """
     name = config or DEFAULT
     cfg = read_config(name)
+    check_config(cfg)
     return Network('poses', cfg, checkpoint or _published(
         name, '--config', '--checkpoint'), '--checkpoint')
 
