@@ -45,7 +45,7 @@ def test_a_training_from_figures_to_table_and_pictures(tmp_path, names):
             f'{name}-seed0')
         folder = out / f'runs/{name}-seed0'
         scores = json.loads((folder / 'scores.json').read_text())
-        shares = scores['reliability']['coverage']
+        shares = [row[0] for row in scores['promises']['ellipses']]
         assert len(shares) == 5 and shares == sorted(shares)
         assert {row['merge'] for row in scores['rows']} == {
             'none', 'stock', 'exact'}

@@ -47,16 +47,19 @@ def work(run, args):
         train(cfg, weights)
     tester = evaluation.build_test_runner(cfg, weights, folder)
     kept = evaluation.predict(tester)
-    rows = evaluation.compare(kept, tester.test_evaluator.metrics[0])
+    metric = tester.test_evaluator.metrics[0]
+    rows = evaluation.compare(kept, metric)
     for row in rows:
         del row['oks']
     if run.seed == 0 and run.network not in BINS:
         kept.save(folder / 'heatmaps.npz')
-    found = evaluation.Reliability.of(kept, kept.merged('exact'))
+    promises = evaluation.calibration_report(
+        kept, evaluation.Reliability.of(kept, kept.merged('exact')), 'exact',
+        metric.coco, rounds=200)
     scores = dict(
         run=asdict(run), rows=rows, parameters=sum(
             value.numel() for value in tester.model.parameters()),
-        reliability=dict(coverage=found.coverage(), nll=found.nll()))
+        promises=promises)
     # A name that tells what is finished: it is whole or it is not there.
     part = folder / 'scores.part'
     part.write_text(json.dumps(scores, indent=1))
