@@ -15,6 +15,7 @@ from mmpose_dark.cli import networks
 from mmpose_dark.shipped import CONFIGS, FIGURES
 from mmpose_dark.synthetic import make_figures
 from mmpose_dark.visualization import files, magnify
+from mmpose_dark.visualization.uncertainty import ellipse
 
 DARK = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
 CHECKPOINT = FIGURES / 'td-hm_res18-thin_dark_figures-128x96.pth'
@@ -360,8 +361,13 @@ def test_uncertainty_is_drawn_and_kept(figures, data, truth, tmp_path):
     height, width = image.shape[:2]
     assert drawn[0].shape == image.shape
     assert drawn[1].shape[0] > height and drawn[1].shape[1] == width
-    blue, _, red = (drawn[1][:height] - drawn[0]).reshape(-1, 3).T
-    assert (abs(blue) + abs(red) > 60).sum() > 50  # yellow outlines
+    # yellow where the ellipses of 95 % of the long-tailed law are
+    points = np.reshape(person['keypoints'], (-1, 3))[:, :2]
+    change = (drawn[1][:height] - drawn[0]) @ (-1, 1, 1)
+    yellow = {dof: share((change > 60)[..., None], np.concatenate([
+        ellipse(*joint, dof=dof) for joint in zip(points, found)]), (True, ))
+        for dof in (3, None)}
+    assert yellow[3] > .6 and yellow[None] < .4
     blue, green, red = drawn[1][height:].reshape(-1, 3).T
     assert ((blue < 80) & (green > 170) & (red > 170)).sum() > 10
 

@@ -96,6 +96,8 @@ def draw_people(kept: Any, merge: str, folder: Path, num: int = 8) -> None:
     """The ellipses of some people, beside the true joints."""
     import cv2
 
+    from ..visualization import labels
+    from ..visualization.plots import DARK, TRUTH
     from ..visualization.uncertainty import draw_ellipses
     points, scores, covariances = kept.decode(
         kept.merged(merge), return_covariance=True)
@@ -118,9 +120,11 @@ def draw_people(kept: Any, merge: str, folder: Path, num: int = 8) -> None:
         image = draw_ellipses(image, at[None],
                               zoom**2 * image_covariances[i][None],
                               scores[i][None])
-        for x, y in (truth[i][seen[i]] - origin + .5) * zoom - .5:
-            cv2.drawMarker(image, (round(x), round(y)), (0, 255, 0),
-                           cv2.MARKER_CROSS, 8)
-        for x, y in at:
-            cv2.circle(image, (round(x), round(y)), 2, (0, 0, 255), -1)
+        for point in (truth[i][seen[i]] - origin + .5) * zoom - .5:
+            labels.mark(image, point, labels.PLUS, TRUTH, 8)
+        for point in at:
+            labels.mark(image, point, labels.CROSS, DARK, 6)
+        image = labels.with_legend(image, [
+            (labels.CROSS, DARK, 'DARK'), (labels.PLUS, TRUTH, 'truth'),
+            (labels.RING, 'yellow', '95 % ellipse')])
         cv2.imwrite(str(folder / f'ellipses_{i:04d}.png'), image)

@@ -4,6 +4,7 @@ from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
+from ..functional import TAIL_DOF
 from . import labels
 from .plots import DARK, STOCK, TRUTH
 from .uncertainty import draw_ellipses
@@ -81,7 +82,7 @@ def places(stock: Any, dark: Any, names: Sequence[str], threshold: float,
 
 
 def beside(picture: np.ndarray, image: np.ndarray, shown: Sequence[Place],
-           zoom: float, dof: Optional[float] = None) -> np.ndarray:
+           zoom: float, dof: Optional[float] = TAIL_DOF) -> np.ndarray:
     """A picture, and beside it the neighbourhoods of joints, enlarged.
 
     Args:

@@ -10,6 +10,7 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import merge_data_samples
 
 from ..codecs import DarkHeatmap, DarkSimCC
+from ..functional import TAIL_DOF
 from ..heads import DarkHeadMixin, DarkSimCCMixin
 from ..model import apply_dark, merge_exactly
 from . import labels, magnify
@@ -146,7 +147,7 @@ class PoseReaders:
     @property
     def _dof(self) -> Optional[float]:
         calibration = self.models['DARK'].head.decoder.calibration
-        return None if calibration is None else calibration[1]
+        return TAIL_DOF if calibration is None else calibration[1]
 
     @property
     def _names(self) -> List[str]:
