@@ -3,9 +3,12 @@
 A point is (x, y, z): x to the right, y down, z towards the viewer. Whatever is
 drawn is the convex hull of discs (x, y, radius); the projection drops z.
 """
+from dataclasses import dataclass
+from typing import Any, Dict, List, Tuple
+
 import numpy as np
 
-from .canvas import Paint
+from .canvas import Canvas, Paint
 
 KEYPOINTS = (
     'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear',
@@ -25,7 +28,7 @@ HAND, TOE, HEAD, FACE, NECK = 17, 19, 21, 22, 23  # drawn, not annotated
 HEAD_RADIUS = .066
 
 # Body parts: garment, then (point, radius in body heights) of each disc.
-PARTS = (
+PARTS: Tuple[Tuple[Any, ...], ...] = (
     ('shirt', (SHOULDER, .05), (SHOULDER + 1, .05), (HIP + 1, .06),
      (HIP, .06)),
     ('skin', (NECK, .032), (HEAD, .032)),
@@ -45,22 +48,55 @@ PARTS = (
         ('shoe', (ANKLE, .027), (TOE, .022))))
 
 
-def sample_pose(rng):
+@dataclass
+class Build:
+    """What of a person stays the same while it moves.
+
+    Attributes:
+        wild (float): How far arms and legs swing.
+        lengths (np.ndarray): (5,), factors of arms, forearms, thighs and
+            shanks, and of the width.
+        turned (float): Radians by which the person is turned away.
+    """
+    wild: float
+    lengths: np.ndarray
+    turned: float
+
+
+#: standard normal numbers that a pose is made of: limbs, then the view
+POSE_NUMBERS = 36, 3
+
+
+def sample_pose(rng: np.random.Generator) -> np.ndarray:
     """A random pose of a body about 1 high.
 
     Returns:
         np.ndarray: (24, 3), the 17 COCO keypoints and what is drawn beside
         them, as the viewer sees them.
     """
-    p = np.zeros((24, 3))
-    wild = rng.uniform(.1, .45)
-    arm, fore, thigh, shank, wide = rng.uniform(.88, 1.12, 5)
+    wild, lengths = rng.uniform(.1, .45), rng.uniform(.88, 1.12, 5)
+    limbs = rng.standard_normal(POSE_NUMBERS[0])
+    # Seen from anywhere around, most often from the front.
+    turned = rng.choice([0, np.pi], p=[.9, .1])
+    view = rng.standard_normal(POSE_NUMBERS[1])
+    return pose_of(Build(wild, lengths, turned), np.append(limbs, view))
 
-    def towards(mean, spread):
-        direction = mean + spread * rng.standard_normal(3)
+
+def pose_of(build: Build, numbers: np.ndarray) -> np.ndarray:
+    """The pose (24, 3) that standard normal numbers (39,) stand for.
+
+    It is smooth in the numbers: those that change little move it a little.
+    """
+    p = np.zeros((24, 3))
+    arm, fore, thigh, shank, wide = build.lengths
+    wild = build.wild
+    left = iter(numbers.reshape(-1, 3))
+
+    def towards(mean: np.ndarray, spread: float) -> np.ndarray:
+        direction = mean + spread * next(left)
         return direction / np.linalg.norm(direction)
 
-    head = _rotation(*rng.normal(0, (.5, .25, .2)))
+    head = _rotation(*next(left) * (.5, .25, .2))
     p[HEAD] = p[NECK] + head @ (0, -.105, .01)
     p[FACE] = p[HEAD] + head @ (0, .012, .03)
     p[NOSE] = p[HEAD] + head @ (0, .015, .085)
@@ -68,26 +104,26 @@ def sample_pose(rng):
         p[EYE + side] = p[HEAD] + head @ (.028 * out, -.012, .072)
         p[EAR + side] = p[HEAD] + head @ (.066 * out, .005, 0)
         p[SHOULDER + side] = (.115 * wide * out, .03, 0)
-        upper = towards((.35 * out, 1, .15), wild)
+        upper = towards(np.array([.35 * out, 1, .15]), wild)
         lower = towards(upper + (0, -.2, .4), .7 * wild)
         p[ELBOW + side] = p[SHOULDER + side] + .17 * arm * upper
         p[WRIST + side] = p[ELBOW + side] + .15 * fore * lower
         p[HAND + side] = p[WRIST + side] + .045 * lower
     # The trunk bends at the hips, which stay where they are.
-    p = (p - (0, .32, 0)) @ _rotation(*rng.normal(0, (.3, .2, .2))).T
+    p = (p - (0, .32, 0)) @ _rotation(*next(left) * (.3, .2, .2)).T
     for side, out in ((0, 1), (1, -1)):
         p[HIP + side] = (.062 * wide * out, 0, 0)
-        upper = towards((.12 * out, 1, .25), .7 * wild)
+        upper = towards(np.array([.12 * out, 1, .25]), .7 * wild)
         lower = towards(upper + (0, .4, -.4), .5 * wild)
         p[KNEE + side] = p[HIP + side] + .245 * thigh * upper
         p[ANKLE + side] = p[KNEE + side] + .235 * shank * lower
-        p[TOE + side] = p[ANKLE + side] + .06 * towards((.2 * out, .3, 1), .2)
-    # Seen from anywhere around, most often from the front.
-    turn = rng.choice([0, np.pi], p=[.9, .1]) + rng.normal(0, .4)
-    return p @ _rotation(turn, *rng.normal(0, (.15, .2))).T
+        p[TOE + side] = p[ANKLE + side] + .06 * towards(
+            np.array([.2 * out, .3, 1]), .2)
+    yaw, pitch, roll = next(left) * (.4, .15, .2)
+    return p @ _rotation(build.turned + yaw, pitch, roll).T
 
 
-def _rotation(yaw, pitch, roll):
+def _rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     """Rotation matrix (3, 3) about y, then x, then z, from radians."""
     (cy, cp, cr), (sy, sp, sr) = (f([yaw, pitch, roll])
                                   for f in (np.cos, np.sin))
@@ -96,7 +132,8 @@ def _rotation(yaw, pitch, roll):
             @ [[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
 
 
-def draw_figure(canvas, build, points, clothes, owned=True):
+def draw_figure(canvas: Canvas, build: float, points: np.ndarray,
+                clothes: Dict[str, List[Paint]], owner: int = 1) -> None:
     """Draw the parts of a figure from back to front.
 
     Args:
@@ -104,9 +141,10 @@ def draw_figure(canvas, build, points, clothes, owned=True):
         build (float): Unit of the parts' radii in px.
         points (np.ndarray): (24, 3) in px.
         clothes (dict[str, list[Paint]]): Of each garment the two halves.
-        owned (bool): Whether the canvas notes which part is seen where.
+        owner (int): The canvas notes where part i is seen as owner + i; 0:
+            it notes nothing. Defaults to 1.
     """
-    def depth(number):
+    def depth(number: int) -> float:
         z = np.mean([points[i, 2] for i, _ in PARTS[number][1:]])
         # Arms and legs lie on the trunk's surface, not inside it.
         return z - .05 * build if number == 0 else z
@@ -114,21 +152,26 @@ def draw_figure(canvas, build, points, clothes, owned=True):
     for number in sorted(range(len(PARTS)), key=depth):
         garment, (point, _), *_ = part = PARTS[number]
         canvas.hull(discs_of(points, build, part), clothes[garment][point % 2],
-                    number + 1 if owned else 0)
+                    owner + number if owner else 0)
 
 
-def discs_of(points, build, part):
+def discs_of(points: np.ndarray, build: float, part: Any) -> np.ndarray:
     """The discs (n, 3) of a part in px."""
     return np.array([(*points[i, :2], build * r) for i, r in part[1:]])
 
 
-def seen(canvas, joints):
-    """Whether each of the joints (17, 2) is on the part seen at its place."""
-    return [part > 0 and any(i == joint for i, _ in PARTS[part - 1][1:])
-            for joint, part in enumerate(canvas.owners(joints))]
+def seen(canvas: Canvas, joints: np.ndarray, owner: int = 1) -> List[bool]:
+    """Whether each of the joints (17, 2) is on the part seen at its place.
+
+    ``owner`` as it was when their figure was drawn.
+    """
+    parts = canvas.owners(joints).astype(int) - owner
+    return [0 <= part < len(PARTS) and any(
+        i == joint for i, _ in PARTS[part][1:])
+        for joint, part in enumerate(parts)]
 
 
-def dress(rng, height):
+def dress(rng: np.random.Generator, height: float) -> Dict[str, List[Paint]]:
     """Garment -> paints of its two halves.
 
     The halves differ a little, at random: enough to tell them apart, not to

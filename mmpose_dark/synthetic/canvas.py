@@ -2,6 +2,7 @@
 
 Coordinates are pixel centres: index i is at coordinate i.
 """
+from copy import copy
 from functools import lru_cache
 
 import cv2
@@ -28,6 +29,12 @@ class Canvas:
         self.size = w, h
         self.image = cv2.resize(image, (_ZOOM * w, _ZOOM * h))
         self.owner = np.zeros((_ZOOM * h, _ZOOM * w), np.uint8)
+
+    def copy(self) -> 'Canvas':
+        """One to draw on that leaves this one as it is."""
+        other = copy(self)
+        other.image, other.owner = self.image.copy(), self.owner.copy()
+        return other
 
     def hull(self, discs, paint, owner=0):
         """Fill the convex hull of some discs.

@@ -1,4 +1,6 @@
 """A picture around a figure: clutter, a backdrop and what a camera adds."""
+from typing import Dict, List, Tuple
+
 import cv2
 import numpy as np
 
@@ -14,7 +16,8 @@ from .body import (
 from .canvas import GRAIN, Canvas, Paint, add_noise
 
 
-def draw_scene(rng):
+def draw_scene(rng: np.random.Generator
+               ) -> Tuple[np.ndarray, np.ndarray, np.ndarray, float]:
     """Draw one picture.
 
     Args:
@@ -39,37 +42,44 @@ def draw_scene(rng):
     out = .12 * (high - low)
     corner = rng.uniform(*np.sort([-out, size - 1 - (high - low) + out], 0))
     points[:, :2] += corner - low
-    figures = [(points, clothes, True)]
+    figures = [(points, clothes, 1)]
     if rng.random() < .15:  # a second figure, behind the first or before it
         other = height * rng.uniform(.7, 1.2) * sample_pose(rng)
         other += points.mean(0) - other.mean(0)
         other += height * rng.choice([-1, 1]) * rng.uniform((.3, 0, 0),
                                                             (.7, .2, 0))
-        figures.insert(rng.random() < .3, (other, dress(rng, height), False))
+        figures.insert(rng.random() < .3, (other, dress(rng, height), 0))
 
-    canvas = Canvas(_backdrop(rng, size))
+    canvas = Canvas(backdrop(rng, size))
     for _ in range(rng.integers(5, 16)):
-        _draw_clutter(rng, canvas, rng.uniform(0, size), height, clothes)
+        draw_clutter(rng, canvas, rng.uniform(0, size), height, clothes)
     for figure in figures:
         draw_figure(canvas, build, *figure)
     for _ in range(rng.choice(4, p=[.5, .3, .15, .05])):
         joint = points[rng.integers(17), :2]
-        _draw_clutter(rng, canvas, joint, .6 * height, clothes)
+        draw_clutter(rng, canvas, joint, .6 * height, clothes)
 
     keypoints = points[:17].copy()
     keypoints[:, 2] = np.add(1, seen(canvas, keypoints[:, :2]))
     inside = (keypoints[:, :2] >= 0) & (keypoints[:, :2] <= size - 1)
     keypoints[~inside.all(1)] = 0
-    discs = np.concatenate([discs_of(points, build, part) for part in PARTS])
-    low = (discs[:, :2] - discs[:, 2:]).min(0)
-    high = (discs[:, :2] + discs[:, 2:]).max(0)
+    low, high = extent(points, build)
     loose = rng.uniform(0, .06, (2, 2)) * (high - low)
     low, high = np.clip([low - loose[0], high + loose[1]], 0, size - 1)
     return (photograph(rng, canvas.picture(), height), keypoints,
             np.append(low, high - low), .6 * 8**.5 * HEAD_RADIUS * build)
 
 
-def _draw_clutter(rng, canvas, centre, height, clothes):
+def extent(points: np.ndarray, build: float
+           ) -> Tuple[np.ndarray, np.ndarray]:
+    """The upper left and the lower right end of a figure, (x, y) in px."""
+    discs = np.concatenate([discs_of(points, build, part) for part in PARTS])
+    return ((discs[:, :2] - discs[:, 2:]).min(0),
+            (discs[:, :2] + discs[:, 2:]).max(0))
+
+
+def draw_clutter(rng: np.random.Generator, canvas: Canvas, centre: np.ndarray,
+                 height: float, clothes: Dict[str, List[Paint]]) -> None:
     """A stroke like a limb, or a polygon, often in the figure's own paint."""
     if rng.random() < .5:
         reach = rng.normal(0, .15, 2) * height
@@ -86,7 +96,7 @@ def _draw_clutter(rng, canvas, centre, height, clothes):
     canvas.hull(discs, paint)
 
 
-def _backdrop(rng, size):
+def backdrop(rng: np.random.Generator, size: np.ndarray) -> np.ndarray:
     """A smooth gradient with grain, uint8, (h, w, 3)."""
     n = rng.integers(2, 6)
     colours = rng.uniform(0, 255, 3) + rng.normal(0, 45, (n, n, 3))
@@ -96,7 +106,8 @@ def _backdrop(rng, size):
     return add_noise(rng, image, 1, rng.uniform(.1, .7), *GRAIN)
 
 
-def photograph(rng, image, height):
+def photograph(rng: np.random.Generator, image: np.ndarray, height: float
+               ) -> np.ndarray:
     """What a camera adds: blur of defocus and motion, contrast, noise."""
     if rng.random() < .4:
         image = cv2.GaussianBlur(
