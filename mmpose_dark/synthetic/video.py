@@ -139,8 +139,8 @@ class _Person:
         self.clothes = dress(rng, self.height)
         self.body = Build(rng.uniform(.1, .45), rng.uniform(.88, 1.12, 5),
                           rng.choice([0, np.pi], p=[.9, .1]))
-        self.limbs = _Wave(rng, sum(POSE_NUMBERS), .6)
-        self.place = _Wave(rng, 3, .12)
+        self.limbs = _Wave(rng, sum(POSE_NUMBERS), .4)
+        self.place = _Wave(rng, 3, .1)
         self.middle = size * (across, .5) + size * rng.uniform(
             (-.1, -.02), (.1, .02))
         self.roams = size * (.2, .05)
