@@ -22,7 +22,7 @@ CONSTRAINTS = 'requirements/constraints.txt'
 TESTS = 'pytest', 'pytest-xdist', 'hypothesis'
 MATHS = [f'tests/test_{name}.py'
          for name in ('covariance', 'decode', 'encode', 'flip',
-                     'modulate')]
+                     'modulate', 'track')]
 #: what a row of the table tells of an environment
 SHOWN = ('numpy', 'torch', 'mmpose', 'mmengine', 'mmcv', 'xtcocotools')
 

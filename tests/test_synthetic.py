@@ -170,3 +170,55 @@ def test_needs_neither_torch_nor_mmpose():
     printed = subprocess.run([sys.executable, '-c', code], check=True,
                              capture_output=True, text=True).stdout
     assert printed.strip() == 'set()'
+
+
+@pytest.fixture(scope='module')
+def video():
+    return list(synthetic.draw_video(np.random.default_rng(4), 50, 2, 25.))
+
+
+def test_frames_are_of_one_size_and_time(video):
+    assert len(video) == 50
+    assert {frame.image.shape for frame in video} == {video[0].image.shape}
+    np.testing.assert_allclose([f.time for f in video], np.arange(50) / 25)
+    for frame in video:
+        assert frame.keypoints.shape == (2, 17, 3)
+        assert frame.image.dtype == np.uint8
+
+
+def test_people_move_as_people_do(video):
+    points = np.stack([frame.keypoints[..., :2] for frame in video])
+    height = np.mean([frame.bboxes[:, 3] for frame in video])
+    speed = 25 * np.linalg.norm(np.diff(points, axis=0), axis=-1) / height
+    turns = 25**2 * np.linalg.norm(np.diff(points, 2, axis=0), axis=-1)
+    # In heights a second, and that a second: the latter of a walk, or a dance
+    assert .1 < np.median(speed) < 1 and speed.max() < 5
+    assert .3 < np.median(turns / height) < 10
+    assert np.percentile(speed, 90) > 3 * np.percentile(speed, 10)
+
+
+def test_joints_of_a_video_are_where_they_are_drawn(monkeypatch):
+    """Of someone who holds still before nothing: the eyes are dark discs."""
+    from mmpose_dark.synthetic import video
+    monkeypatch.setattr(video, 'draw_clutter', lambda *_: None)
+    monkeypatch.setattr(video, 'add_noise', lambda rng, image, *_: image)
+    seen = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        frame = next(iter(synthetic.draw_video(rng, 1)))
+        for joint in (1, 2):
+            x, y, visible = frame.keypoints[0, joint]
+            r = .014 * frame.bboxes[0, 3]
+            if visible < 2 or r < 2:
+                continue
+            cut = frame.image[int(y - r):int(y + r + 2),
+                              int(x - r):int(x + r + 2)].astype(float).sum(2)
+            dark = np.maximum(np.median(frame.image[
+                int(y - 3 * r):int(y + 3 * r), int(x - 3 * r):int(x + 3 * r)
+            ].astype(float).sum(2)) - cut, 0)
+            if dark.max() < 60:
+                continue
+            middle = centroid(dark) + (int(x - r), int(y - r))
+            assert np.abs(middle - (x, y)).max() < .8
+            seen += 1
+    assert seen >= 4

@@ -31,15 +31,19 @@ from .simcc import (
     encode_simcc,
     flip_simcc,
 )
+from .track import smooth_track, track_acceleration
+from .track_filter import TrackFilter
 from .vector_covariance import LABEL_BETA
 
 __all__ = [
-    'BOX_SHARE', 'LABEL_BETA', 'METHODS', 'PEAKS', 'TAIL_DOF', 'box_areas',
+    'BOX_SHARE', 'LABEL_BETA', 'METHODS', 'PEAKS', 'TAIL_DOF',
+    'TrackFilter', 'box_areas',
     'decode_heatmaps', 'decode_simcc', 'decode_vectors', 'decode_visibility',
     'decode_volumes',
     'ellipse_level', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
     'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
     'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
     'mahalanobis', 'modulate_heatmaps', 'oks_sigmas', 'pck_accuracy',
-    'pose_scores', 'scale_covariances', 'scale_keypoints', 'vector_accuracy'
+    'pose_scores', 'scale_covariances', 'scale_keypoints',
+    'smooth_track', 'track_acceleration', 'vector_accuracy'
 ]

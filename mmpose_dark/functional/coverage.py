@@ -95,6 +95,23 @@ def ellipse_level(squares: Array, dof: Optional[float] = TAIL_DOF) -> Array:
     return 1 - (1 + 2 * squares / dof)**(-dof / 2)
 
 
+def tail_weight(squares: Array, dof: float = TAIL_DOF) -> Array:
+    """What an error of that size says of its w, see above: the mean of w.
+
+    The long tail, as filters and fits by least squares use it: a reading
+    whose error is large counts as one of the covariance P / w.
+
+    Args:
+        squares (np.ndarray | Tensor): As of :func:`mahalanobis`.
+        dof (float): As of :func:`ellipse_limit`. Defaults to 3.
+
+    Returns:
+        np.ndarray | Tensor: in the shape of ``squares``: 5 / 3 for an error
+        of 0, 1 for that of the mean, then falling to 0.
+    """
+    return (dof + 2) / (dof + 2 * squares)
+
+
 def log_likelihood(errors: Array, covariances: Array,
                    dof: Optional[float] = TAIL_DOF) -> Array:
     """Of each error: Student, or normal with ``dof=None``; see above.

@@ -13,6 +13,7 @@ Note:
 from .body import KEYPOINTS, SKELETON, sample_pose
 from .dataset import make_figures
 from .scene import draw_scene
+from .video import Frame, draw_video
 
-__all__ = ['KEYPOINTS', 'SKELETON', 'draw_scene', 'make_figures',
-           'sample_pose']
+__all__ = ['KEYPOINTS', 'SKELETON', 'Frame', 'draw_scene', 'draw_video',
+           'make_figures', 'sample_pose']
