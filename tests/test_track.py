@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from mmpose_dark.functional import (
     TrackFilter,
     ellipse_limit,
+    kalman,
     mahalanobis,
     smooth_track,
     track_acceleration,
 )
-from mmpose_dark.functional import _kalman as kalman
-from mmpose_dark.functional._readings import Readings
+from mmpose_dark.functional.readings import Readings
 from mmpose_dark.functional.track import _forward
 
 RATE = 25.

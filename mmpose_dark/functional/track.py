@@ -3,7 +3,7 @@ r"""A track through time: each reading counts as much as its covariance says.
 The readings of a joint, one a frame, are off by errors of the covariances P
 that come with them, under the long-tailed law of :mod:`.coverage`: an error
 is normal with covariance P / 2 w, where w says how good that reading is. Where
-the joint is between them says a model of motion, see :mod:`._kalman`. Its one
+the joint is between them says a model of motion, see :mod:`.kalman`. Its one
 constant, how much a joint accelerates, is the one under which the readings of
 all joints together are most likely.
 
@@ -31,9 +31,9 @@ from typing import List, Optional, Sequence, Union
 
 import numpy as np
 
-from ._checks import check_number, check_positive
-from ._kalman import Motion, Step, motion, predict, smooth, update
-from ._readings import Readings, told
+from .checks import check_number, check_positive
+from .kalman import Motion, Step, motion, predict, smooth, update
+from .readings import Readings, told
 from .track_filter import (
     CORRELATION,
     Track,

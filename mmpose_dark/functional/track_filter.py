@@ -3,8 +3,9 @@ from typing import Any, Optional, Tuple
 
 import numpy as np
 
-from ._checks import check_number, check_positive
-from ._kalman import (
+from .checks import check_number, check_positive
+from .coverage import log_likelihood
+from .kalman import (
     Motion,
     State,
     Step,
@@ -14,8 +15,7 @@ from ._kalman import (
     start,
     update,
 )
-from ._readings import Readings, told
-from .coverage import log_likelihood
+from .readings import Readings, told
 
 #: of the errors in one frame, the share that is the same in the next
 CORRELATION = .8
@@ -158,7 +158,7 @@ def candidates(readings: Readings) -> np.ndarray:
 
 
 def noise_of(accelerations: Any) -> Any:
-    """The density of the noise that pushes joints, see :mod:`._kalman`.
+    """The density of the noise that pushes joints, see :mod:`.kalman`.
 
     In units of the covariances P of readings, which are twice those of the
     normal errors that they stand for.

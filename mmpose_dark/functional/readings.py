@@ -3,12 +3,12 @@ from typing import Any, NamedTuple, Tuple
 
 import numpy as np
 
-from ._kalman import inverse, root, squares
 from .coverage import tail_weight
+from .kalman import inverse, root, squares
 
 
 class Readings(NamedTuple):
-    """Of T frames and K joints, in the layout of :mod:`._kalman`."""
+    """Of T frames and K joints, in the layout of :mod:`.kalman`."""
     columns: np.ndarray  # (2, 3, T, K): keypoints; a root of the covariances
     covariances: np.ndarray  # (2, 2, T, K)
     inverses: np.ndarray  # (2, 2, T, K), of the covariances
