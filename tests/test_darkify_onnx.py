@@ -317,11 +317,15 @@ def test_without_a_crop_the_runtime_says_what_lacks(tmp_path):
         PoseRuntime(target)
 
 
-def test_a_ready_set_says_all(tmp_path):
-    """A network of the size of those that people have."""
+def test_a_ready_set_says_all(tmp_path, monkeypatch):
+    """Of a network of the size of those that people have."""
+    from mmpose_dark.deploy import darkify
+    # What the file says is looked at; another decoder would take its time.
+    monkeypatch.setattr(darkify, '_decoder', lambda *options: None)
+    monkeypatch.setattr(darkify, '_joined', lambda network, *parts:
+                        network.model)
     source, target = tmp_path / 'in.onnx', tmp_path / 'out.onnx'
-    rows = 17, 64, 48
-    save(source, [conv(to='heat')], [value('heat', ['n', *rows])],
+    save(source, [conv(to='heat')], [value('heat', ['n', 17, 64, 48])],
          [weight('w', kernel(num=17))], shape=['n', 3, 256, 192])
     darkify_onnx(source, target, 'vitpose', flip_indices='names',
                  metadata=dict(padding=1.))
@@ -330,13 +334,8 @@ def test_a_ready_set_says_all(tmp_path):
     assert said['codec']['heatmap_size'] == [48, 64]
     assert said['codec']['sigma'] == 2 and said['padding'] == 1
     assert said['keypoint_names'][16] == 'right_ankle'
+    assert said['sigmas'][11] == .107 and said['skeleton'][0] == [15, 13]
     assert said['mean'][2] == 103.53 and said['flip_test'] is True
-    image = np.random.default_rng(0).integers(0, 256, (90, 60, 3), np.uint8)
-    straight, mirror = (PoseRuntime(target)(picture, [[0, 0, 59, 89]])
-                        for picture in (image, image[:, ::-1].copy()))
-    swap = [0, *(i + 1 - 2 * (i % 2 == 0) for i in range(1, 17))]
-    np.testing.assert_allclose(straight[0][..., 0],
-                               59 - mirror[0][:, swap, 0], atol=.05)
 
 
 # ---- from the command line
