@@ -24,6 +24,7 @@ from ..conventions import SCORES
 from ..shipped import FIGURES
 from . import networks
 from .arguments import new_parser
+from .detectors import load_detector
 from .devices import check_device
 from .errors import CannotRun
 from .outputs import check_folder, check_output
@@ -66,11 +67,11 @@ def main(argv: List[str], prog: str) -> int:
     sources = files.find_sources(args.input)
     _check_pictures(args.out, sources)
     try:
-        readers, find = _load(args)
+        readers, find = (_load_file if args.onnx else _load)(args)
     except networks.Unreachable as error:
         error.tell(prog)
         return 2
-    coco = files.CocoFile(readers.models['DARK'].dataset_meta)
+    coco = files.CocoFile(readers.dataset_meta)
     skipped = 0
     try:
         with Progress() as progress:
@@ -105,9 +106,15 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
                         'HRNet-W32 of COCO, 256x192)')
     parser.add_argument('--checkpoint', help='its weights, a path or URL '
                         '(default: those that MMPose publishes)')
+    parser.add_argument('--onnx', metavar='FILE', help='a file of mmpose-dark '
+                        'export in place of --config and --checkpoint; each '
+                        'image is one person, if nothing says otherwise')
     people = parser.add_mutually_exclusive_group()
     people.add_argument('--det-config', help='of a detector of MMDet, which '
                         'finds the people (default: as MMPose, RTMDet)')
+    people.add_argument('--detector', metavar='MODULE:FUNCTION',
+                        help='a function of yours, from an image (BGR) to '
+                        'boxes (N, 4): left, top, right, bottom')
     people.add_argument('--bboxes', help='COCO file with the people in each '
                         'file, by file_name from INPUT on; where it has '
                         'keypoints, --compare draws them as the truth')
@@ -124,7 +131,7 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     parser.add_argument('--uncertainty', action='store_true',
                         help='draw the 95 %% ellipse of every joint, and keep '
                         'covariances in predictions.json (image px^2)')
-    parser.add_argument('--score', choices=SCORES, default='stock',
+    parser.add_argument('--score', choices=SCORES,
                         help='similarity: the OKS to expect of each joint, 0 '
                         'to 1, in place of what the network puts out')
     parser.add_argument('--kpt-thr', type=float, default=.3,
@@ -138,10 +145,16 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     if args.figures and (args.config or args.checkpoint or args.det_config
                          or args.det_checkpoint):
         parser.error('--figures has a network of its own and no detector')
-    if args.det_checkpoint and (args.bboxes or args.whole_image):
-        parser.error('--det-checkpoint is of no use with --bboxes or '
-                     '--whole-image')
-    if not args.input and (args.bboxes or args.whole_image):
+    for name in ('config', 'checkpoint', 'figures', 'compare', 'device',
+                 'det_config', 'det_checkpoint'):
+        if args.onnx and getattr(args, name):
+            parser.error(f'--{name.replace("_", "-")} is for networks of '
+                         'MMPose, not for --onnx')
+    if args.det_checkpoint and (args.bboxes or args.whole_image
+                                or args.detector):
+        parser.error('--det-checkpoint is of no use with --bboxes, '
+                     '--detector or --whole-image')
+    if not args.input and (args.bboxes or args.whole_image or args.detector):
         parser.error('--figures without INPUT knows where its people are')
     return args
 
@@ -168,35 +181,58 @@ def _load(args: argparse.Namespace) -> Tuple[Any, Finder]:
     from mmengine.device import get_device
 
     from ..checkpoints import load_model
-    from ..visualization import files, people
-    given = files.load_people(args.bboxes) if args.bboxes else None
+    find = _finder(args)
     poses = networks.pose_network(
         *((str(CONFIG), str(CHECKPOINT)) if args.figures else
           (args.config, args.checkpoint)))
-    whole = args.whole_image or args.figures
-    detector = None if given is not None or whole else networks.detector(
+    detector = None if find else networks.detector(
         args.det_config, args.det_checkpoint, poses.cfg)
     networks.fetch([poses, detector] if detector else [poses])
 
     device = args.device or get_device()
-    find = people.whole_image
     if detector:
-        find = people.PersonDetector(detector.cfg, detector.checkpoint,
-                                     device, detector.categories)
+        from ..visualization import people
+        find = _of_images(people.PersonDetector(
+            detector.cfg, detector.checkpoint, device, detector.categories))
     model = load_model(poses.cfg, poses.checkpoint, device)
     # after the last of what has MMPose's registries look elsewhere
     from ..visualization.poses import PoseReaders
-    readers = PoseReaders(model, args.compare, args.uncertainty, args.score)
+    return PoseReaders(model, args.compare, args.uncertainty,
+                       args.score or 'stock'), find
 
-    def found(name: str, frame: int, image: np.ndarray) -> Any:
-        if given is None:
-            return files.People(find(image))
-        for key in ((name, frame), (name, 0)):  # 0: of a video as one image
-            if key in given:
-                return given[key]
-        raise files.BrokenFile(f'--bboxes has no image {name!r}')
 
-    return readers, found
+def _load_file(args: argparse.Namespace) -> Tuple[Any, Finder]:
+    """An exported file, and what finds the people."""
+    from ..visualization import files
+    from ..visualization.exported import ExportedReader
+    reader = ExportedReader(args.onnx, args.uncertainty, args.score)
+    return reader, _finder(args) or _of_images(files.whole_image)
+
+
+def _finder(args: argparse.Namespace) -> Any:
+    """What finds people without a network of MMDet's, if that is asked."""
+    from ..visualization import files
+    if args.bboxes:
+        given = files.load_people(args.bboxes)
+
+        def found(name: str, frame: int, image: np.ndarray) -> Any:
+            for key in ((name, frame), (name, 0)):  # 0: of a video as one
+                if key in given:
+                    return given[key]
+            raise files.BrokenFile(f'--bboxes has no image {name!r}')
+
+        return found
+    if args.detector:
+        return _of_images(load_detector(args.detector))
+    if args.whole_image or args.figures:
+        return _of_images(files.whole_image)
+    return None
+
+
+def _of_images(find: Callable[[np.ndarray], Any]) -> Finder:
+    """A finder that looks at the image alone."""
+    from ..visualization import files
+    return lambda name, frame, image: files.People(find(image))
 
 
 def _run(source: Any, find: Finder, readers: Any, coco: Any,

@@ -198,6 +198,12 @@ def _people(some: List[Any]) -> People:
     return People(boxes, np.array(joints, float) if told else None)
 
 
+def whole_image(image: np.ndarray) -> np.ndarray:
+    """The box (1, 4) of one person who fills the image (H, W, 3)."""
+    height, width = image.shape[:2]
+    return np.array([[0, 0, width, height]], np.float32)
+
+
 class CocoFile:
     """Images and poses as COCO has them."""
 

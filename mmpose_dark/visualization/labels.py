@@ -74,6 +74,20 @@ def mark(image: np.ndarray, at: Any, kind: str, colour: str,
                          _FRACTION)
 
 
+def line(image: np.ndarray, start: Any, end: Any, colour: str,
+         width: int) -> None:
+    """Draw a line.
+
+    Args:
+        image (np.ndarray): BGR, uint8, in shape (H, W, 3). Changed
+        start, end (array-like): (x, y); px
+        colour (str): Name of a colour, as matplotlib knows it
+        width (int): Of the line; px
+    """
+    cv2.line(image, _point(start), _point(end), bgr(colour), width,
+             cv2.LINE_AA, _FRACTION)
+
+
 def legend(entries: Sequence[Tuple[str, str, str]], width: int,
            size: int) -> np.ndarray:
     """A strip that says what marks mean, of as many lines as it takes.

@@ -53,9 +53,3 @@ class PersonDetector:
                       & (found.scores > self.BBOX_THR)]
         boxes = np.column_stack([found.bboxes, found.scores])
         return boxes[nms(boxes, self.NMS_THR), :4]
-
-
-def whole_image(image: np.ndarray) -> np.ndarray:
-    """The box (1, 4) of one person who fills the image (H, W, 3)."""
-    height, width = image.shape[:2]
-    return np.array([[0, 0, width, height]], np.float32)

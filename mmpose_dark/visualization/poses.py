@@ -77,6 +77,11 @@ class PoseReaders:
             type='mmpose.PoseLocalVisualizer', name='mmpose_dark'))
         self.visualizer.set_dataset_meta(model.dataset_meta)
 
+    @property
+    def dataset_meta(self) -> Dict[str, Any]:
+        """Names and links of the keypoints."""
+        return self.models['DARK'].dataset_meta
+
     def predict(self, image: np.ndarray, boxes: np.ndarray) -> Dict[str, Any]:
         """A sample of all people by name; no names where nobody is.
 
@@ -145,7 +150,7 @@ class PoseReaders:
             kpt_thr=threshold))
 
     @property
-    def _dof(self) -> Optional[float]:
+    def _dof(self) -> float:
         calibration = self.models['DARK'].head.decoder.calibration
         return TAIL_DOF if calibration is None else calibration[1]
 
