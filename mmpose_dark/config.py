@@ -7,10 +7,10 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import KEYPOINT_CODECS
 
-from . import codecs  # noqa: F401  registers all codecs
 from .alignment import entries
+from .codecs import CODECS, codec_class, dark_codec
 from .consistency import is_dark, unused_codec
-from .conventions import HEADS, SCORES, dark_codec
+from .conventions import HEADS, SCORES
 from .functional import oks_sigmas
 from .functional.checks import check_choice
 from .shipped import CONFIGS
@@ -119,8 +119,9 @@ def load_config(cfg):
 
 
 def _check_vectors(cfg, alignment, device_targets):
-    names = {name for _, name in entries(cfg._cfg_dict)}
-    if not names & {'SimCCLabel', 'DarkSimCC'}:
+    of_vectors = [name for name in _codecs_of(cfg)
+                  if codec_class(name).OUTPUTS > 1]
+    if not of_vectors:
         return
     if alignment == 'udp':
         raise ValueError(
@@ -130,6 +131,13 @@ def _check_vectors(cfg, alignment, device_targets):
         raise ValueError(
             'device_targets=True is for heatmaps: the vectors of SimCC are '
             'short enough to travel. Leave it out')
+
+
+def _codecs_of(cfg):
+    """Names of the codecs in a config that DARK knows."""
+    known = {*CODECS, *(stock for codec in CODECS.values()
+                        for stock in codec.STOCK)}
+    return [name for _, name in entries(cfg._cfg_dict) if name in known]
 
 
 def _show_what_decodes(cfg):
@@ -154,27 +162,29 @@ def _swap_codecs(cfg, overrides):
                 entry.update(new)
             entry.update(overrides)
             KEYPOINT_CODECS.build(entry)  # complains about bad arguments
-        _tell_beta(cfg)
+        _tell_of_losses(cfg)
     except ValueError as error:
         raise ValueError(
             f'this config of {_what_is_in(cfg)} cannot be made DARK: {error}'
         ) from None
 
 
-def _tell_beta(cfg):
-    """A codec of vectors knows what its loss multiplies logits by."""
+def _tell_of_losses(cfg):
+    """A codec knows what follows from the loss beside it, as beta of SimCC."""
     for entry, _ in list(entries(cfg._cfg_dict)):
         loss, decoder = (entry.get(key) for key in ('loss', 'decoder'))
         if not (isinstance(loss, dict) and isinstance(decoder, dict)):
             continue
-        names = [next(entries(part), (None, None))[1]
-                 for part in (loss, decoder)]
-        beta = float(loss.get('beta', 1.))
-        if (names == ['KLDiscretLoss', 'DarkSimCC'] and beta != 10
-                and not decoder.get('normalize', True)
-                and 'beta' not in decoder):
+        (_, of_loss), (_, name) = (
+            next(entries(part), (None, None)) for part in (loss, decoder))
+        if name in CODECS:
+            built = KEYPOINT_CODECS.build(decoder)
+            told = {key: value for key, value in CODECS[name].of_loss(
+                of_loss, loss.get('beta', 1.)).items()
+                if key not in decoder and value != getattr(built, key)
+                and not getattr(built, 'normalize', False)}
             # A dict of its own: pipelines may share the other.
-            entry['decoder'] = dict(decoder, beta=beta)
+            entry['decoder'] = dict(decoder, **told) if told else decoder
 
 
 def _what_is_in(cfg):

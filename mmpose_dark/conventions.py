@@ -1,19 +1,4 @@
 """Names and conventions of MMPose and the official code, each said once."""
-from typing import Any, Dict, Mapping
-
-#: codecs of MMPose whose maps DARK reads -> the codec of ours, and what it
-#: takes over
-STOCK_CODECS = {
-    'MSRAHeatmap': ('DarkHeatmap', ('input_size', 'heatmap_size', 'sigma')),
-    'UDPHeatmap': ('DarkHeatmap', ('input_size', 'heatmap_size', 'sigma')),
-    'MegviiHeatmap': ('DarkMegviiHeatmap',
-                      ('input_size', 'heatmap_size', 'kernel_size')),
-    'SimCCLabel': ('DarkSimCC', (
-        'input_size', 'smoothing_type', 'sigma', 'simcc_split_ratio',
-        'label_smooth_weight', 'normalize', 'decode_visibility',
-        'decode_beta')),
-}
-
 #: head of MMPose -> the head of ours that can do more
 HEADS = {
     'HeatmapHead': 'DarkHeatmapHead',
@@ -67,37 +52,3 @@ OFFICIAL_CODES = {
 def official_kernel(sigma: float) -> int:
     """The official code's kernel size for the nearest sigma it has below."""
     return OFFICIAL_KERNELS[min(3, max(1, int(sigma)))]
-
-
-def dark_codec(name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
-    """The DARK codec in place of a stock one.
-
-    Args:
-        name (str): Name of the stock codec's class
-        options (Mapping): Its arguments
-
-    Returns:
-        dict: Config of a :class:`DarkHeatmap`, :class:`DarkMegviiHeatmap` or
-        :class:`DarkSimCC`.
-
-    Raises:
-        ValueError: A codec whose maps DARK cannot read.
-    """
-    if name not in STOCK_CODECS:
-        why = OTHER_CODECS.get(name, 'is a codec of another kind, not one of '
-                               + ', '.join(STOCK_CODECS))
-        raise ValueError(f'{name} {why}')
-    kind, keep = STOCK_CODECS[name]
-    new = {key: options[key] for key in keep if key in options}
-    if name == 'UDPHeatmap':
-        heatmap_type = options.get('heatmap_type', 'gaussian')
-        if heatmap_type != 'gaussian':
-            raise ValueError(
-                f'UDPHeatmap with heatmap_type={heatmap_type!r} draws '
-                'discs and offsets, and DARK reads the shape of a '
-                "Gaussian. Use a config with heatmap_type='gaussian'")
-        new.setdefault('sigma', 2.)  # what UDPHeatmap has it default to
-        new['use_udp'] = True
-    if hasattr(new.get('sigma'), 'tolist'):  # of a built SimCCLabel
-        new['sigma'] = tuple(new['sigma'].tolist())
-    return dict(type=f'mmpose_dark.{kind}', **new)

@@ -2,11 +2,10 @@
 from typing import Any, Dict
 
 from mmpose.codecs.base import BaseKeypointCodec
-from mmpose.registry import KEYPOINT_CODECS
 
 from . import heads as dark_heads
-from .codecs import DarkHeatmap, DarkSimCC
-from .conventions import HEADS, SCORES, dark_codec
+from .codecs import DarkCodec, read_by
+from .conventions import HEADS, SCORES
 from .functional import oks_sigmas
 from .functional.checks import check_choice
 
@@ -64,7 +63,7 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
         sigmas = _sigmas(model, heads, decoders)
     for head, decoder in zip(heads, decoders):
         head.decoder = decoder
-        is_stock = not isinstance(head, dark_heads.CovarianceMixin)
+        is_stock = not isinstance(head, dark_heads.DarkHead)
         if flip_shift == 'exact':
             merge_exactly(head)
         if score == 'similarity':
@@ -77,18 +76,11 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
 
 def _dark(head: Any, overrides: Dict[str, Any]) -> Any:
     decoder = head.decoder
-    name = type(decoder).__name__
-    if not isinstance(decoder, (DarkHeatmap, DarkSimCC)):
-        cfg = dark_codec(name, vars(decoder))
-        if name == 'SimCCLabel':
-            cfg['beta'] = getattr(head.loss_module, 'beta', 10.)
-        # MMPose's inferencer leaves the scope of its detector behind.
-        return KEYPOINT_CODECS.build(
-            {**cfg, **overrides, '_scope_': 'mmpose'})
-    if overrides:
-        raise ValueError(f'the decoder is a {name} already; overrides '
-                         f'({", ".join(overrides)}) would be lost')
-    return decoder
+    if isinstance(decoder, DarkCodec) and overrides:
+        raise ValueError(
+            f'the decoder is a {type(decoder).__name__} already; overrides '
+            f'({", ".join(overrides)}) would be lost')
+    return read_by(decoder, head.loss_module, overrides)
 
 
 def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
@@ -97,9 +89,7 @@ def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
         if not _dark_class(head):
             raise ValueError("score='similarity' needs a head that has a DARK "
                              f'version, got {type(head).__name__}')
-        decoder.check_covariance()
-        if isinstance(decoder, DarkSimCC):
-            decoder.check_loss(head.loss_module)
+        decoder.check_covariance(head.loss_module)
     if not hasattr(model, 'dataset_meta'):
         raise ValueError(
             "score='similarity' needs model.dataset_meta, as init_model gives "
@@ -120,7 +110,7 @@ def merge_exactly(head: Any) -> None:
 
 def _dark_class(head: Any) -> Any:
     """That of a stock or DARK head; ``None`` where there is none."""
-    if isinstance(head, dark_heads.CovarianceMixin):
+    if isinstance(head, dark_heads.DarkHead):
         return type(head)
     dark = getattr(dark_heads, HEADS.get(type(head).__name__, ''), None)
     return dark if dark and type(head) in dark.__bases__ else None

@@ -1,9 +1,16 @@
-"""Codecs, registered with MMPose where there is one."""
-from .build import build_codec, codec_config
-from .darkpose import DarkPoseHeatmap
-from .heatmap import DarkHeatmap
-from .megvii import DarkMegviiHeatmap
-from .simcc import DarkSimCC
+"""Codecs, registered with MMPose where there is one.
 
-__all__ = ['DarkHeatmap', 'DarkMegviiHeatmap', 'DarkPoseHeatmap', 'DarkSimCC',
-           'build_codec', 'codec_config']
+A new codec is a file, a line here and a test.
+"""
+from .base import CODECS as CODECS
+from .base import DarkCodec as DarkCodec
+from .base import where_they_are as where_they_are
+from .build import build_codec as build_codec
+from .build import codec_class as codec_class
+from .build import codec_name as codec_name
+from .build import dark_codec as dark_codec
+from .build import read_by as read_by
+from .darkpose import DarkPoseHeatmap as DarkPoseHeatmap
+from .heatmap import DarkHeatmap as DarkHeatmap
+from .megvii import DarkMegviiHeatmap as DarkMegviiHeatmap
+from .simcc import DarkSimCC as DarkSimCC

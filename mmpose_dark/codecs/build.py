@@ -1,30 +1,57 @@
 """A codec from its config, with MMPose or without."""
-import inspect
-from typing import Any, Dict, Mapping, Type, Union
+from typing import Any, Dict, Mapping, Optional, Type
 
-from ..conventions import dark_codec
-from .darkpose import DarkPoseHeatmap
-from .heatmap import DarkHeatmap
-from .megvii import DarkMegviiHeatmap
-from .simcc import DarkSimCC
-
-_CODECS: Dict[str, Type[Any]] = {codec.__name__: codec for codec in (
-    DarkHeatmap, DarkMegviiHeatmap, DarkPoseHeatmap, DarkSimCC)}
+from ..conventions import OTHER_CODECS
+from .base import CODECS, DarkCodec
 
 
-def build_codec(config: Mapping[str, Any]) -> Union[DarkHeatmap, DarkSimCC]:
+def codec_class(name: str) -> Type[DarkCodec]:
+    """The codec of that name, or the one in place of a stock codec.
+
+    Args:
+        name (str): Of a class, with or without its module
+
+    Raises:
+        ValueError: A codec that DARK cannot read.
+    """
+    name = name.rpartition('.')[2]
+    for codec in CODECS.values():
+        if name == codec.__name__ or name in codec.STOCK:
+            return codec
+    stock = [stock for codec in CODECS.values() for stock in codec.STOCK]
+    why = OTHER_CODECS.get(name, 'is a codec of another kind, not one of '
+                           + ', '.join(stock))
+    raise ValueError(f'{name} {why}')
+
+
+def dark_codec(name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
+    """The config of the DARK codec in place of a stock one.
+
+    Args:
+        name (str): Name of the stock codec's class
+        options (Mapping): Its keywords, or attributes
+
+    Raises:
+        ValueError: A codec that DARK cannot read.
+    """
+    codec = codec_class(name)
+    return dict(type=f'mmpose_dark.{codec.__name__}',
+                **codec.in_place_of(name, options))
+
+
+def build_codec(config: Mapping[str, Any]) -> Any:
     """The DARK codec that a config builds, or that reads what it draws.
 
     Args:
         config (Mapping): ``type``, with or without its module, and the
-            codec's arguments: of a codec of this package, or of a stock one
+            codec's keywords: of a codec of this package, or of a stock one
             that it replaces
 
     Returns:
-        DarkHeatmap | DarkSimCC: The codec.
+        DarkCodec: The codec.
 
     Raises:
-        ValueError: A codec that DARK cannot read, or arguments that it does
+        ValueError: A codec that DARK cannot read, or keywords that it does
             not have.
 
     Example:
@@ -35,33 +62,46 @@ def build_codec(config: Mapping[str, Any]) -> Union[DarkHeatmap, DarkSimCC]:
         ('DarkHeatmap', True)
     """
     options = dict(config)
-    kind = options.pop('type', None)
-    name = (kind if isinstance(kind, str)
-            else getattr(kind, '__name__', repr(kind))).rpartition('.')[2]
-    if name not in _CODECS:
-        options = dark_codec(name, options)
-        name = options.pop('type').rpartition('.')[2]
+    name = codec_name(options.pop('type', None))
+    codec: Any = codec_class(name)
+    if name != codec.__name__:
+        options = codec.in_place_of(name, options)
     try:
-        return _CODECS[name](**options)
+        return codec(**options)
     except TypeError as error:
         raise ValueError(
-            f'{name}: {str(error).rpartition("() ")[2]}') from None
+            f'{codec.__name__}: {str(error).rpartition("() ")[2]}') from None
 
 
-def codec_config(codec: Union[DarkHeatmap, DarkSimCC]) -> Dict[str, Any]:
-    """The config that builds a DARK codec.
+def codec_name(kind: Any) -> str:
+    """Name of the class that ``type`` of a config is or names."""
+    name = kind if isinstance(kind, str) else getattr(
+        kind, '__name__', repr(kind))
+    return name.rpartition('.')[2]
+
+
+def read_by(decoder: Any, loss: Any = None,
+            overrides: Optional[Mapping[str, Any]] = None) -> DarkCodec:
+    """The DARK codec in place of a built one, as its head was trained.
 
     Args:
-        codec (DarkHeatmap | DarkSimCC): The codec
+        decoder (BaseKeypointCodec): Any codec; one of ours stays as it is
+        loss (nn.Module, optional): What the head was trained by. Defaults to
+            ``None``: not known
+        overrides (Mapping, optional): Keywords of the DARK codec
 
-    Returns:
-        dict: ``type`` and all arguments.
+    Raises:
+        ValueError: A codec that DARK cannot read.
+        TypeError: An override that the codec does not have.
     """
-    kind = DarkSimCC if isinstance(codec, DarkSimCC) else DarkHeatmap
-    names = set(inspect.signature(kind).parameters)
-    if isinstance(codec, DarkMegviiHeatmap):
-        names = names - {'sigma', 'use_udp'} | {'kernel_size'}
-    options = {name: getattr(codec, name) for name in sorted(names)}
-    if isinstance(codec, DarkSimCC):
-        options['sigma'] = codec.sigma.tolist()
-    return dict(type=type(codec).__name__, **options)
+    if isinstance(decoder, DarkCodec) and not overrides:
+        return decoder
+    name = type(decoder).__name__
+    config = (decoder.config() if isinstance(decoder, DarkCodec)
+              else dark_codec(name, vars(decoder)))
+    if loss is not None:
+        config.update(codec_class(name).of_loss(
+            type(loss).__name__, getattr(loss, 'beta', 1.)))
+    kind: Any = codec_class(config.pop('type'))
+    codec: DarkCodec = kind(**{**config, **(overrides or {})})
+    return codec

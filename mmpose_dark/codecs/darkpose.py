@@ -1,13 +1,13 @@
 """The codec of networks trained by DarkPose, the official code of DARK."""
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from ._mmpose import KEYPOINT_CODECS
+from .base import register
 from .heatmap import DarkHeatmap
 
 
-@KEYPOINT_CODECS.register_module()
+@register
 class DarkPoseHeatmap(DarkHeatmap):
     r"""A :class:`DarkHeatmap` with the alignment of DarkPose.
 
@@ -45,6 +45,9 @@ class DarkPoseHeatmap(DarkHeatmap):
         array([[[ 20.3, 100.6]]], dtype=float32)
     """
 
+    STOCK: Dict[str, Tuple[str, ...]] = {}
+    FOLLOWS = ('use_udp', )
+
     def __init__(self, input_size: Tuple[int, int],
                  heatmap_size: Tuple[int, int], sigma: float,
                  **switches: Any) -> None:
@@ -62,5 +65,10 @@ class DarkPoseHeatmap(DarkHeatmap):
         self.decode_factor = factor, factor
         self.centre = ((w - 1) / factor - (width - 1)) / 2, (
             (h - 1) / factor - (height - 1)) / 2
-        # The centres coincide: a flipped-back heatmap is where it should be.
         self.flip_shift = 0., 0.
+
+    @property
+    def shift_heatmap(self) -> bool:
+        """The centres coincide: a flipped-back heatmap is where it should be.
+        """
+        return False

@@ -1,22 +1,24 @@
 """The codec: what a user of MMPose puts into a config."""
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..alignment import check_map, mirror_offset
 from ..functional.checks import (
     check_choice,
+    check_map,
     check_one_instance,
     check_sigma,
     check_size,
 )
-from ._decoding import MapDecoding
-from ._mmpose import KEYPOINT_CODECS, BaseKeypointCodec
+from ..functional.flip import mirror_offset
+from ._mmpose import BaseKeypointCodec
+from .base import register
+from .maps import MapCodec
 
 
-@KEYPOINT_CODECS.register_module()
-class DarkHeatmap(MapDecoding, BaseKeypointCodec):
+@register
+class DarkHeatmap(MapCodec, BaseKeypointCodec):
     r"""Represent keypoints as heatmaps, distribution-aware both ways.
 
     See Zhang et al., *Distribution-Aware Coordinate Representation for Human
@@ -89,6 +91,9 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
 
     label_mapping_table = dict(keypoint_weights='keypoint_weights', )
     field_mapping_table = dict(heatmaps='heatmaps', )
+
+    STOCK = {'MSRAHeatmap': ('input_size', 'heatmap_size', 'sigma'),
+             'UDPHeatmap': ('input_size', 'heatmap_size', 'sigma')}
 
     #: where in a heatmap pixel its index points, in pixels
     CENTRE = 0.
@@ -211,3 +216,19 @@ class DarkHeatmap(MapDecoding, BaseKeypointCodec):
             keypoint_labels, self.heatmap_size, self.sigma,
             unbiased=self.unbiased, keypoints_visible=keypoints_visible)
         return heatmaps if self.PEAK == 1 else self.PEAK * heatmaps
+
+    @classmethod
+    def in_place_of(cls, name: str,
+                    options: Mapping[str, Any]) -> Dict[str, Any]:
+        """Sizes, sigma and alignment; see :meth:`DarkCodec.in_place_of`."""
+        taken = super().in_place_of(name, options)
+        if name != 'UDPHeatmap':
+            return taken
+        heatmap_type = options.get('heatmap_type', 'gaussian')
+        if heatmap_type != 'gaussian':
+            raise ValueError(
+                f'UDPHeatmap with heatmap_type={heatmap_type!r} draws '
+                'discs and offsets, and DARK reads the shape of a '
+                "Gaussian. Use a config with heatmap_type='gaussian'")
+        # What UDPHeatmap has sigma default to.
+        return {'sigma': 2., **taken, 'use_udp': True}

@@ -2,11 +2,11 @@
 from typing import Any, Tuple
 
 from ..functional.modulate import opencv_sigma
-from ._mmpose import KEYPOINT_CODECS
+from .base import register
 from .heatmap import DarkHeatmap
 
 
-@KEYPOINT_CODECS.register_module()
+@register
 class DarkMegviiHeatmap(DarkHeatmap):
     r"""A :class:`DarkHeatmap` in the conventions of ``MegviiHeatmap``.
 
@@ -32,6 +32,8 @@ class DarkMegviiHeatmap(DarkHeatmap):
         TypeError: A sigma, which follows from ``kernel_size`` here.
     """
 
+    STOCK = {'MegviiHeatmap': ('input_size', 'heatmap_size', 'kernel_size')}
+    FOLLOWS = ('sigma', 'use_udp')
     CENTRE = 0.5
     PEAK, SCORE_OFFSET = 255., 0.5
 
@@ -48,3 +50,8 @@ class DarkMegviiHeatmap(DarkHeatmap):
         self.kernel_size = kernel_size
         super().__init__(input_size, heatmap_size, opencv_sigma(kernel_size),
                          **switches)
+
+    @property
+    def shift_heatmap(self) -> bool:
+        """MSPN and RSN do not shift it: a quarter of a pixel at stride 4."""
+        return False

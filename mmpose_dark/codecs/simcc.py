@@ -4,7 +4,6 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..alignment import mirror_offset
 from ..functional.checks import (
     check_choice,
     check_keypoints,
@@ -12,12 +11,14 @@ from ..functional.checks import (
     check_sigmas,
     check_size,
 )
-from ._mmpose import KEYPOINT_CODECS, SimCCLabel
-from ._vector_decoding import VectorDecoding
+from ..functional.flip import mirror_offset
+from ._mmpose import SimCCLabel
+from .base import register
+from .vectors import VectorCodec
 
 
-@KEYPOINT_CODECS.register_module()
-class DarkSimCC(VectorDecoding, SimCCLabel):
+@register
+class DarkSimCC(VectorCodec, SimCCLabel):
     r"""Represent keypoints as a vector for x and one for y, DARK both ways.
 
     A drop-in for :class:`mmpose.codecs.SimCCLabel`: the same keywords, the
@@ -89,6 +90,11 @@ class DarkSimCC(VectorDecoding, SimCCLabel):
         array([[[100.3,  50.6]]], dtype=float32)
     """
 
+    STOCK = {'SimCCLabel': (
+        'input_size', 'smoothing_type', 'sigma', 'simcc_split_ratio',
+        'label_smooth_weight', 'normalize', 'decode_visibility',
+        'decode_beta')}
+
     def __init__(self,
                  input_size: Tuple[int, int],
                  smoothing_type: str = 'gaussian',
@@ -104,7 +110,7 @@ class DarkSimCC(VectorDecoding, SimCCLabel):
                  decoding: str = 'dark',
                  modulation: bool = True,
                  peak: str = 'modulated',
-                 beta: float = 10.,
+                 beta: float = F.LABEL_BETA,
                  calibration: Optional[Sequence[float]] = None) -> None:
         check_choice('smoothing_type', smoothing_type,
                      ('gaussian', 'standard'))

@@ -24,7 +24,7 @@ import onnx
 from onnx import TensorProto, version_converter
 
 from .. import functional as F  # noqa: N812
-from ..codecs import DarkHeatmap, DarkSimCC, build_codec
+from ..codecs import DarkCodec, build_codec, codec_class, codec_name
 from ..conventions import SCORES
 from ..functional.checks import check_choice
 from .assembly import Assembly
@@ -34,7 +34,6 @@ from .network_file import NetworkFile, read_network
 from .onnx_file import OPSET, OUTPUTS, write
 from .ready import READY, ready_codec, ready_metadata
 
-Codec = Union[DarkHeatmap, DarkSimCC]
 
 #: of a decoder; of similarities the areas of the people, too
 INPUTS = 'heatmaps', 'simcc_y'
@@ -145,19 +144,14 @@ def _reads_vectors(codec: Union[str, Mapping[str, Any]]) -> bool:
                 f'codec must be a config or one of {", ".join(READY)}, got '
                 f'{codec!r}')
         codec = READY[codec].codec
-    kind = codec.get('type', '')
-    return str(getattr(kind, '__name__', kind)).rpartition('.')[2] in (
-        'SimCCLabel', 'DarkSimCC')
+    return codec_class(codec_name(codec.get('type'))).OUTPUTS == 2
 
 
-def _fitted(config: Mapping[str, Any], network: NetworkFile) -> Codec:
+def _fitted(config: Mapping[str, Any], network: NetworkFile) -> DarkCodec:
     """The codec, of the sizes in the file."""
-    sizes: Dict[str, Any] = dict(input_size=network.input_size)
-    if len(network.shapes) == 2:
-        (_, bins_x), (_, bins_y) = network.shapes
-        sizes['simcc_split_ratio'] = bins_x / network.input_size[0]
-    else:
-        sizes['heatmap_size'] = network.shapes[0][:0:-1]
+    shapes = tuple(tuple(shape[1:]) for shape in network.shapes)
+    sizes = codec_class(codec_name(config.get('type'))).of_outputs(
+        network.input_size, shapes)
     for name, found in sizes.items():
         said = config.get(name, found)
         if np.shape(said) != np.shape(found) or np.any(
@@ -165,11 +159,11 @@ def _fitted(config: Mapping[str, Any], network: NetworkFile) -> Codec:
             raise ValueError(f'the codec has {name}={said}, the file '
                              f'{name}={found}: leave it out, or is it the '
                              'codec of another network?')
-    codec = build_codec({**config, **sizes})
-    if isinstance(codec, DarkSimCC) and codec.num_bins != (bins_x, bins_y):
+    codec: DarkCodec = build_codec({**config, **sizes})
+    if codec.output_shapes != shapes:
         raise ValueError(
-            f'vectors of {bins_x} and {bins_y} bins do not have the same '
-            f'number for a pixel of {network.input_size} along x and y')
+            f'a {type(codec).__name__} of {network.input_size} reads '
+            f'{codec.output_shapes} for each keypoint, the file has {shapes}')
     return codec
 
 
@@ -185,10 +179,7 @@ def _decoder(config: str, num: int, covariance: bool,
     from .decoder import DarkDecoder
     from .export import export_module
     codec = build_codec(json.loads(config))
-    sizes: Sequence[Sequence[int]] = [
-        (bins, ) for bins in codec.num_bins
-    ] if isinstance(codec, DarkSimCC) else [codec.heatmap_size[::-1]]
-    maps = [torch.zeros(2, num, *size) for size in sizes]
+    maps = [torch.zeros(2, num, *shape) for shape in codec.output_shapes]
     if sigmas is None:
         return export_module(DarkDecoder.from_codec(codec, covariance), maps,
                              INPUTS[:len(maps)], OUTPUTS[:2 + covariance])
@@ -198,7 +189,7 @@ def _decoder(config: str, num: int, covariance: bool,
         [*INPUTS[:len(maps)], 'areas'], OUTPUTS[:2 + covariance])
 
 
-def _joined(network: NetworkFile, decoder: onnx.ModelProto, codec: Codec,
+def _joined(network: NetworkFile, decoder: onnx.ModelProto, codec: DarkCodec,
             flip_indices: Optional[Sequence[int]]) -> onnx.ModelProto:
     """The network, the merge of the flip test and the decoder as one."""
     build = Assembly('dark')
@@ -243,7 +234,7 @@ def _joined(network: NetworkFile, decoder: onnx.ModelProto, codec: Codec,
     return build.model(inputs, dict(zip(outputs, shapes)), found)
 
 
-def _merged(build: Assembly, codec: Codec, flip_indices: Sequence[int],
+def _merged(build: Assembly, codec: DarkCodec, flip_indices: Sequence[int],
             pairs: Sequence[Sequence[str]]) -> List[str]:
     """The mean of both passes, the mirrored one brought back."""
     swap = build.constant(np.array(flip_indices, np.int64))
@@ -252,8 +243,7 @@ def _merged(build: Assembly, codec: Codec, flip_indices: Sequence[int],
     for axis, (one, other) in enumerate(pairs):
         other, = build.add('Gather', other, swap, axis=1)
         if axis == 0:  # vectors over y are the same in a mirror
-            size = (codec.num_bins if isinstance(codec, DarkSimCC)
-                    else codec.heatmap_size)[0]
+            size = codec.output_shapes[0][-1]
             matrix = F.flip_heatmaps(np.eye(size, dtype=np.float32)[None],
                                      shift=codec.flip_shift[0])[0]
             other, = build.add('MatMul', other, build.constant(matrix))

@@ -1,11 +1,11 @@
 """Heatmaps or vectors in, keypoints out, as a module."""
-from typing import Any, Optional, Sequence, Tuple, Union
+from typing import Any, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
 
 from .. import functional as F  # noqa: N812
-from ..codecs import DarkHeatmap, DarkSimCC
+from ..codecs import DarkCodec, DarkHeatmap
 from ..conventions import SCORES
 from ..functional.checks import check_choice
 
@@ -57,14 +57,13 @@ class DarkDecoder(nn.Module):
                      return_covariance, score, sigmas)
 
     @classmethod
-    def from_codec(cls, codec: Union[DarkHeatmap, DarkSimCC],
+    def from_codec(cls, codec: DarkCodec,
                    return_covariance: bool = False, score: str = 'stock',
                    sigmas: Optional[Sequence[float]] = None) -> 'DarkDecoder':
         """The decoder of a codec.
 
         Args:
-            codec (DarkHeatmap | DarkSimCC): The codec,
-                :class:`DarkMegviiHeatmap` included
+            codec (DarkCodec): The codec
             return_covariance, score, sigmas: As of the class
 
         Returns:
@@ -75,15 +74,15 @@ class DarkDecoder(nn.Module):
             TypeError: Another codec.
             ValueError: As of the class.
         """
-        if not isinstance(codec, (DarkHeatmap, DarkSimCC)):
-            raise TypeError('codec must be a DarkHeatmap or DarkSimCC, got '
+        if not isinstance(codec, DarkCodec):
+            raise TypeError('codec must be one of this package, got a '
                             f'{type(codec).__name__}')
         self = cls.__new__(cls)
         nn.Module.__init__(self)
         self._follow(codec, return_covariance, score, sigmas)
         return self
 
-    def _follow(self, codec: Union[DarkHeatmap, DarkSimCC],
+    def _follow(self, codec: DarkCodec,
                 return_covariance: bool, score: str,
                 sigmas: Optional[Sequence[float]]) -> None:
         check_choice('score', score, SCORES)
@@ -128,13 +127,9 @@ class DarkDecoder(nn.Module):
         """
         similar = self.score == 'similarity'
         covariance = self.return_covariance or similar
-        if isinstance(self.codec, DarkSimCC):
-            keypoints, scores, *rest = self.codec.read(
-                _finite(heatmaps), _finite(simcc_y), covariance)
-            rest = rest[self.codec.decode_visibility:]
-        else:
-            keypoints, scores, *rest = self.codec.read(
-                _finite(heatmaps), covariance)
+        outputs = [heatmaps] if simcc_y is None else [heatmaps, simcc_y]
+        keypoints, scores, *rest = self.codec.read(
+            *map(_finite, outputs), return_covariance=covariance)
         if similar:
             if areas is None:
                 raise ValueError("score='similarity' needs the areas of the "

@@ -1,8 +1,8 @@
 """What a file says of itself: crop, normalisation, keypoints, codec."""
 import numbers
-from typing import Any, Dict, Mapping, Optional, Union
+from typing import Any, Dict, Mapping, Optional
 
-from ..codecs import DarkHeatmap, DarkSimCC, codec_config
+from ..codecs import DarkCodec
 from ..functional import oks_sigmas
 from ..functional.checks import check_choice, check_positive
 from ..version import __version__
@@ -12,14 +12,14 @@ KEYS = ('mean', 'std', 'bgr_to_rgb', 'padding', 'use_udp', 'keypoint_names',
         'skeleton', 'sigmas')
 
 
-def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
+def describe(codec: DarkCodec, num_keypoints: int,
              flip_test: bool,
              metadata: Optional[Mapping[str, Any]] = None,
              score: str = 'stock') -> Dict[str, Any]:
     """The metadata of a file.
 
     Args:
-        codec (DarkHeatmap | DarkSimCC): What reads its maps
+        codec (DarkCodec): What reads its maps
         num_keypoints (int): K
         flip_test (bool): Whether the flip test is inside
         metadata (Mapping, optional): ``mean`` and ``std`` of the channels in
@@ -41,7 +41,7 @@ def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
             codec's.
     """
     described = dict(
-        input_size=list(codec.input_size), codec=codec_config(codec),
+        input_size=list(codec.input_size), codec=codec.config(),
         flip_test=flip_test, half=False, score=score, sigmas=_sigmas(
             (metadata or {}).get('sigmas'), num_keypoints, score),
         mmpose_dark=__version__)
@@ -51,7 +51,7 @@ def describe(codec: Union[DarkHeatmap, DarkSimCC], num_keypoints: int,
     if unknown:
         raise ValueError(f'metadata must be of {", ".join(KEYS)}, got '
                          f'{", ".join(unknown)}')
-    use_udp = getattr(codec, 'use_udp', False)
+    use_udp = codec.crop_udp
     if metadata.get('use_udp', use_udp) != use_udp:
         raise ValueError(
             f'metadata has use_udp={metadata["use_udp"]}, the codec '

@@ -6,15 +6,12 @@ in C++, are refused: "Unsupported codecs type". The SDK has the official
 algorithm of DARK, from the raw peak; :func:`register` has it used. Vectors of
 SimCC it reads by their highest bins, and by DARK in no way.
 """
-import copy
+from typing import Any, Dict
 
-from ..functional.checks import check_blur_kernel_size
-
-_NAMES = ('DarkHeatmap', 'mmpose_dark.DarkHeatmap')
-_SIMCC = ('DarkSimCC', 'mmpose_dark.DarkSimCC')
+from ..codecs import CODECS, build_codec
 
 
-def register():
+def register() -> None:
     """Make mmdeploy write SDK files for configs of DARK codecs.
 
     Those of :class:`DarkHeatmap`, and of :class:`DarkSimCC` with
@@ -31,69 +28,26 @@ def register():
     class PoseDetection(pose_detection.PoseDetection):
         """Pose detection with DARK codecs."""
 
-        def get_postprocess(self, *args, **kwargs):
+        def get_postprocess(self, *args: Any, **kwargs: Any) -> Any:
             """The postprocess information for the SDK."""
-            codec = self.model_cfg.codec
-            if isinstance(codec, (list, tuple)):
-                codec = codec[-1]
-            if codec.type in _SIMCC:
-                return simcc_decoder(self.model_cfg)
-            if codec.type not in _NAMES:
-                return super().get_postprocess(*args, **kwargs)
-            params = dict(self.model_cfg.model.test_cfg)
-            params.update(codec_params(codec))
-            return dict(type='TopdownHeatmapSimpleHeadDecode', params=params)
+            return (postprocess(self.model_cfg)
+                    or super().get_postprocess(*args, **kwargs))
 
 
-def simcc_decoder(cfg):
-    """The SDK's decoder of vectors for a config of :class:`DarkSimCC`.
+def postprocess(cfg: Any) -> Dict[str, Any]:
+    """The SDK's decoder for the config of a DARK codec.
 
     Args:
         cfg (Config): The model's config
 
     Returns:
-        dict: ``type`` and ``params``, as for ``SimCCLabel``.
+        dict: ``type`` and ``params``; empty for a stock codec.
 
     Raises:
         ValueError: A decoding that the SDK does not have.
     """
-    codec = cfg.codec[-1] if isinstance(cfg.codec, list) else cfg.codec
-    decoding = codec.get('decoding', 'dark')
-    if decoding != 'argmax':
-        raise ValueError(
-            'the SDK reads vectors of SimCC by their highest bins: use '
-            "decoding='argmax', or the file of export_onnx, which has DARK "
-            f'inside, got decoding={decoding!r}')
-    params = copy.deepcopy(dict(cfg.model.test_cfg))
-    params.update(codec, type='SimCCLabel', export_postprocess=False)
-    return dict(type='SimCCLabelDecode', params=params)
-
-
-def codec_params(codec):
-    """Parameters of the SDK's decoder for a codec.
-
-    Args:
-        codec (dict): Config of a :class:`DarkHeatmap`
-
-    Returns:
-        dict: ``post_process``, ``modulate_kernel`` and ``use_udp``.
-
-    Raises:
-        ValueError: A decoding that the SDK does not have.
-    """
-    decoding = codec.get('decoding', 'dark')
-    use_udp = codec.get('use_udp', False)
-    modulation = codec.get('modulation', True)
-    if decoding == 'shift' and not use_udp:
-        return dict(post_process='default', use_udp=False)
-    if decoding != 'dark' or not modulation:
-        raise ValueError(
-            "the SDK has decoding='dark' with modulation and, without "
-            f"use_udp, decoding='shift', got decoding={decoding!r}, "
-            f'modulation={modulation}, use_udp={use_udp}')
-    size = check_blur_kernel_size(codec.get('blur_kernel_size'))
-    if size is None:
-        # The odd size whose OpenCV kernel is closest to that of sigma.
-        size = 2 * max(1, round((codec['sigma'] - 0.8) / 0.3 + 1)) + 1
-    return dict(post_process='unbiased', modulate_kernel=size,
-                use_udp=use_udp)
+    codec = cfg.codec[-1] if isinstance(cfg.codec, (list, tuple)) else (
+        cfg.codec)
+    if str(codec.type).rpartition('.')[2] not in CODECS:
+        return {}
+    return build_codec(codec).sdk(dict(cfg.model.test_cfg))

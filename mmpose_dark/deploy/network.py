@@ -7,8 +7,8 @@ from mmcv.cnn import fuse_conv_bn
 from torch import nn
 
 from .. import functional as F  # noqa: N812
-from ..codecs import DarkHeatmap, DarkSimCC
-from ..heads import DarkHeadMixin, DarkSimCCMixin
+from ..codecs import DarkCodec
+from ..heads import DarkHead
 from ..model import apply_dark
 from .decoder import DarkDecoder
 
@@ -49,22 +49,22 @@ class PoseNetwork(nn.Module):
         if getattr(self.model, 'head', None) is None:
             raise ValueError(f'{type(model).__name__} has no head to decode')
         if not isinstance(getattr(self.model.head, 'decoder', None),
-                          (DarkHeatmap, DarkSimCC)):
+                          DarkCodec):
             apply_dark(self.model)
         if score is None:
             score = getattr(self.model.head, 'score', 'stock')
         self.decoder = DarkDecoder.from_codec(
             self.model.head.decoder, return_covariance, score,
             self._sigmas() if score == 'similarity' else None)
-        if (return_covariance or score == 'similarity') and self._of_vectors:
-            self.decoder.codec.check_loss(self.model.head.loss_module)
+        if return_covariance or score == 'similarity':
+            self.decoder.codec.check_covariance(self.model.head.loss_module)
         self.flip_test = flip_test
         self.flip_indices = attribute(self.model, 'dataset_meta')[
             'flip_indices'] if flip_test else None
         head = self.model.head
         self.flip_shift = head.decoder.merge_shift(
             self.model.test_cfg or {},
-            isinstance(head, (DarkHeadMixin, DarkSimCCMixin))
+            isinstance(head, DarkHead)
             and head.flip_shift == 'exact')
         self.dtype = torch.float16 if half else torch.float32
         if half:
@@ -97,20 +97,17 @@ class PoseNetwork(nn.Module):
         outputs = self.model._forward(inputs.to(self.dtype))
         if not isinstance(outputs, (list, tuple)):
             outputs = [outputs]
-        if not self._of_vectors:
-            outputs = outputs[-1:]  # of several stages
-        outputs = [output.float() for output in outputs]
+        # Of several stages the last one.
+        outputs = [output.float()
+                   for output in outputs[-self.decoder.codec.OUTPUTS:]]
         if self.flip_test:
             straight, mirrored = zip(*(
                 output.reshape(2, -1, *output.shape[1:])
                 for output in outputs))
             outputs = [(one + other) * 0.5 for one, other in
-                       zip(straight, self._flip_back(mirrored))]
+                       zip(straight, self.decoder.codec.flip_back(
+                           mirrored, self.flip_indices, self.flip_shift))]
         return self.decoder(*outputs, areas=areas)
-
-    @property
-    def _of_vectors(self) -> bool:
-        return isinstance(self.model.head.decoder, DarkSimCC)
 
     def _sigmas(self) -> List[float]:
         """OKS constants of all keypoints: the head's, or the data set's."""
@@ -119,12 +116,6 @@ class PoseNetwork(nn.Module):
         if sigmas is None:
             sigmas = attribute(self.model, 'dataset_meta').get('sigmas')
         return F.oks_sigmas(sigmas, head.out_channels).tolist()
-
-    def _flip_back(self, outputs: Any) -> Any:
-        flip: Any = F.flip_simcc if self._of_vectors else F.flip_heatmaps
-        back = flip(*outputs, flip_indices=self.flip_indices,
-                    shift=self.flip_shift)
-        return back if self._of_vectors else [back]
 
 
 def attribute(model: Any, name: str) -> Any:

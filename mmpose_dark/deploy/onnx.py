@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from ..alignment import entries
-from ..codecs import codec_config
 from ..version import __version__
 from .export import export_module
 from .network import PoseNetwork, attribute
@@ -86,7 +85,7 @@ def metadata(network: PoseNetwork) -> Dict[str, Any]:
         skeleton=[list(map(int, link)) for link in meta['skeleton_links']],
         sigmas=[round(float(sigma), 6) for sigma in sigmas],
         score=network.decoder.score,
-        codec=codec_config(codec),
+        codec=codec.config(),
         flip_test=network.flip_test,
         half=network.dtype == torch.float16,
         mmpose_dark=__version__)

@@ -7,100 +7,94 @@ import contextlib
 import io
 import json
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
-from mmpose.codecs import SimCCLabel
 from mmpose.evaluation.functional import keypoint_pck_accuracy
 
 from .. import functional as F  # noqa: N812
-from ..codecs import DarkHeatmap
-from ..conventions import dark_codec, official_kernel
+from ..codecs import DarkCodec, build_codec, read_by
+
+Outputs = Tuple[np.ndarray, ...]
 
 #: merges of a flip test: without one, as MMPose does, and where it belongs
 MERGES = ('none', 'stock', 'exact')
 
 
-def decoders(sigma: float) -> Dict[str, Dict[str, Any]]:
-    """Name -> arguments of ``DarkHeatmap``; the official one last."""
-    return {
-        'argmax': dict(decoding='argmax'),
-        'shift': dict(decoding='shift'),
-        'DARK, no modulation': dict(modulation=False),
-        'DARK': {},
-        'DARK, peak=raw': dict(peak='raw'),
-        'DARK, official': dict(peak='raw',
-                               blur_kernel_size=official_kernel(sigma)),
-    }
-
-
 @dataclass
 class KeptHeatmaps:
-    """Heatmaps of a test set.
+    """What a network puts out for a test set: heatmaps or vectors.
 
     Attributes:
-        heatmaps: (N, K, H, W) float32.
+        outputs: Each in shape (N, K, ...), as the codec reads them.
         flipped: As predicted for the flipped inputs, not flipped back.
         flip_indices: The symmetric keypoint of each of the K.
         samples: N dicts as MMPose's metrics take them.
-        codec: Sizes, sigma and alignment as arguments of ``DarkHeatmap``.
+        codec: What they are read by.
         sigmas: (K, ) the OKS constants of the data set.
         shift_heatmap: Whether MMPose's merge moves flipped-back heatmaps.
             ``None``: as it should, for the alignment of the codec.
         configured: The codec and the merge that the config predicts with,
             where there is one.
+        loss: What the network was trained by, if it is known: covariances
+            of some are refused.
     """
-    heatmaps: Any
-    flipped: Any
+    outputs: Outputs
+    flipped: Outputs
     flip_indices: List[int]
     samples: List[dict]
-    codec: dict
+    codec: DarkCodec
     sigmas: np.ndarray
     shift_heatmap: Optional[bool] = None
     configured: Optional[Tuple[Any, str]] = None
+    loss: Any = None
 
-    def merged(self, merge: str) -> Any:
-        """(N, K, H, W) by a merge of the flip test, see :data:`MERGES`."""
+    def merged(self, merge: str) -> Outputs:
+        """Outputs by a merge of the flip test, see :data:`MERGES`."""
         if merge not in MERGES:
             raise ValueError(f'merge must be one of {MERGES}, got {merge!r}')
         if merge == 'none':
-            return self.heatmaps
-        codec = DarkHeatmap(**self.codec)
+            return self.outputs
         moved = self.shift_heatmap
-        shift = codec.merge_shift(
-            dict(shift_heatmap=not codec.use_udp if moved is None else moved),
-            exact=merge == 'exact')
-        back = F.flip_heatmaps(self.flipped, self.flip_indices, shift=shift)
-        return (self.heatmaps + back) * np.float32(.5)
+        if moved is None:
+            moved = bool(self.codec.shift_heatmap)
+        back = self.codec.flip_back(
+            self.flipped, self.flip_indices, self.codec.merge_shift(
+                dict(shift_heatmap=moved), exact=merge == 'exact'))
+        return tuple((one + other) * np.float32(.5)
+                     for one, other in zip(self.outputs, back))
 
-    def decoders(self) -> Dict[str, Dict[str, Any]]:
-        """Name -> arguments of ``DarkHeatmap``; the official one last."""
-        return decoders(self.codec['sigma'])
-
-    @property
-    def stride(self) -> np.ndarray:
-        """(x, y) input px per px that errors and covariances are told in."""
-        return np.divide(self.codec['input_size'], self.codec['heatmap_size'])
-
-    def decode(self, heatmaps: Any, return_covariance: bool = False,
+    def decode(self, outputs: Outputs, return_covariance: bool = False,
                **options: Any) -> Tuple[np.ndarray, ...]:
-        """(N, K, 2) input px, (N, K) scores and, if asked for, covariances.
+        """Read keypoints off outputs.
 
-        These are in shape (N, K, 2, 2); squared input px.
+        Args:
+            outputs (tuple): As of :meth:`merged`
+            return_covariance (bool): Defaults to ``False``
+            options: Keywords in which the codec differs
+
+        Returns:
+            tuple: (N, K, 2) input px, (N, K) scores and, if asked for,
+            covariances (N, K, 2, 2); squared input px.
+
+        Raises:
+            ValueError: Covariances of a decoding or loss that has none.
         """
-        return DarkHeatmap(**{**self.codec, **options}).read(
-            heatmaps, return_covariance)
+        codec = build_codec({**self.codec.config(), **options})
+        if return_covariance:
+            codec.check_covariance(self.loss)
+        found: Tuple[np.ndarray, ...] = codec.read(
+            *outputs, return_covariance=return_covariance)
+        return found
 
     def decode_as_configured(self) -> Tuple[np.ndarray, np.ndarray]:
         """What the config itself predicts; (N, K, 2) input px and scores."""
         assert self.configured
         codec, merge = self.configured
-        maps = self.merged(merge)
         points, scores = [], []
-        for sample in zip(*(maps if isinstance(maps, tuple) else (maps, ))):
+        for sample in zip(*self.merged(merge)):
             # Stock codecs work on the array that they are given.
             found, score = codec.decode(*(part.copy() for part in sample))
             points.append(found[0])
@@ -162,7 +156,7 @@ class KeptHeatmaps:
         """Squared input px (N, K, 2, 2) to squared image px."""
         factor = np.array([np.divide(s['input_scale'], s['input_size'])
                            for s in self.samples])[:, None]
-        return covariances * factor[..., None] * factor[..., None, :]
+        return F.scale_covariances(covariances, factor)
 
     def score(self, points: np.ndarray, scores: np.ndarray,
               metric: Any) -> Dict[str, float]:
@@ -180,20 +174,24 @@ class KeptHeatmaps:
     def save(self, path: Union[str, Path]) -> None:
         """Write them as :func:`load` reads them."""
 
-        def packed(maps):
-            if abs(maps).max() >= 8:  # int16 of value * 4096 ends here
-                return maps
-            return np.rint(maps * 4096).astype(np.int16)
-
+        shapes = zip(output_names(len(self.outputs)), self.outputs,
+                     self.flipped)
         np.savez_compressed(
-            path, heatmaps=packed(self.heatmaps),
-            heatmaps_flip=packed(self.flipped),
-            codec=json.dumps(self.codec), flip_indices=self.flip_indices,
+            path,
+            **{key: value for name, straight, flipped in shapes
+               for key, value in ((name, straight), (f'{name}_flip', flipped))},
+            codec=json.dumps(self.codec.config()),
+            flip_indices=self.flip_indices,
             sigmas=self.sigmas,
             shift_heatmap=json.dumps(self.shift_heatmap),
             input_center=[s['input_center'] for s in self.samples],
             input_scale=[s['input_scale'] for s in self.samples],
             ann_id=[s['raw_ann_info']['id'] for s in self.samples])
+
+
+def output_names(num: int) -> Tuple[str, ...]:
+    """What outputs are called in a file."""
+    return ('heatmaps', ) if num == 1 else ('simcc_x', 'simcc_y')
 
 
 def _area(sample):
@@ -213,19 +211,22 @@ def predict(runner: Any,
             ``rich.progress.track`` does.
 
     Returns:
-        KeptHeatmaps: What its head predicts; :class:`KeptVectors` of SimCC.
+        KeptHeatmaps: What its head predicts.
 
     Raises:
         TypeError: A head without a codec of Gaussian heatmaps or of SimCC.
         ValueError: Persons without labels.
     """
     model = runner.model.eval()
-    codec = _codec_of(model.head)
+    head = model.head
+    try:
+        codec = read_by(head.decoder, head.loss_module)
+    except ValueError as error:
+        raise TypeError(str(error)) from None
     loader = runner.test_dataloader
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
                          f'{type(loader.dataset).__name__} without')
-    of_vectors = isinstance(model.head.decoder, SimCCLabel)
     passes: Tuple[List[Any], List[Any]] = ([], [])
     samples: List[dict] = []
     with torch.no_grad():
@@ -235,49 +236,21 @@ def predict(runner: Any,
                                             data['inputs'].flip(-1))):
                 maps = model.head.forward(model.extract_feat(inputs))
                 maps = maps if isinstance(maps, (list, tuple)) else [maps]
-                maps = maps if of_vectors else maps[-1:]
-                out.append([m.float().cpu().numpy() for m in maps])
+                # Of several stages the last one.
+                out.append([m.float().cpu().numpy()
+                            for m in maps[-codec.OUTPUTS:]])
             samples += [s.cpu().numpy().to_dict()
                         for s in data['data_samples']]
     meta = loader.dataset.metainfo
-    kind: Any = KeptHeatmaps
-    straight: Any
-    flipped: Any
     straight, flipped = (
         tuple(map(np.concatenate, zip(*batches))) for batches in passes)
-    if of_vectors:
-        from .vectors import KeptVectors  # which builds on this module
-        kind = partial(KeptVectors, loss=model.head.loss_module)
-    else:
-        (straight, ), (flipped, ) = straight, flipped
     test_cfg = model.test_cfg or {}
     merge = ('none' if not test_cfg.get('flip_test', False) else
-             'exact' if getattr(model.head, 'flip_shift', '') == 'exact' else
+             'exact' if getattr(head, 'flip_shift', '') == 'exact' else
              'stock')
-    return kind(straight, flipped, list(meta['flip_indices']), samples, codec,
-                np.array(meta['sigmas']),
-                # Where it does not matter, it need not be said.
-                test_cfg.get('shift_heatmap',
-                             False if merge == 'stock' else None),
-                (model.head.decoder, merge))
-
-
-def _codec_of(head: Any) -> Dict[str, Any]:
-    """Sizes, sigma and alignment as arguments of the DARK codec."""
-    name = type(head.decoder).__name__
-    options = vars(head.decoder)
-    if isinstance(head.decoder, SimCCLabel):
-        codec = dark_codec('SimCCLabel', options)
-        del codec['type']
-        return dict(codec, beta=getattr(head.loss_module, 'beta', 10.))
-    if name != 'DarkHeatmap':
-        try:
-            options = dark_codec(name, options)
-        except ValueError as error:
-            raise TypeError(str(error)) from None
-    names = 'input_size', 'heatmap_size', 'sigma'
-    if not set(names) <= set(options):
-        raise TypeError('expected a head with MSRAHeatmap, a Gaussian '
-                        f'UDPHeatmap or DarkHeatmap as codec, got {name}')
-    return dict({key: options[key] for key in names},
-                use_udp=options.get('use_udp', False))
+    return KeptHeatmaps(
+        straight, flipped, list(meta['flip_indices']), samples, codec,
+        np.array(meta['sigmas']),
+        # Where it does not matter, it need not be said.
+        test_cfg.get('shift_heatmap', False if merge == 'stock' else None),
+        (head.decoder, merge), head.loss_module)

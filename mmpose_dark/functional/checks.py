@@ -154,3 +154,27 @@ def check_vectors(simcc_x: Any, simcc_y: Any, num_bins: Sequence[int],
         raise ValueError(
             'simcc_x and simcc_y must be of the same persons and keypoints, '
             f'got {tuple(simcc_x.shape)} and {tuple(simcc_y.shape)}')
+
+
+def check_map(input_size: Tuple[int, int], heatmap_size: Tuple[int, int],
+              sigma: float) -> None:
+    """Refuse sizes that were swapped, and a Gaussian wider than its map.
+
+    Args:
+        input_size (tuple): Size of the input (w, h); px
+        heatmap_size (tuple): Size of the heatmap (W, H); px
+        sigma (float): Of the Gaussian; heatmap px
+
+    Raises:
+        ValueError: One is wide and the other tall, or sigma is more than half
+            a side of the heatmap.
+    """
+    (w, h), (width, height) = input_size, heatmap_size
+    if (w - h) * (width - height) < 0:
+        raise ValueError(
+            f'input_size={(w, h)} is {"wide" if w > h else "tall"} and '
+            f'heatmap_size={(width, height)} is not: both are (width, height)')
+    if sigma > min(width, height) / 2:
+        raise ValueError(
+            f'sigma must be at most half a side of heatmap_size='
+            f'{(width, height)}, in heatmap px, got {sigma}')

@@ -336,41 +336,47 @@ def _with_missing_axes(xp: Backend, points: Any,
 
 
 def scale_keypoints(keypoints: Array, factor: Sequence[float],
-                    centre: Sequence[float] = (0., 0.)) -> Array:
+                    centre: Optional[Sequence[float]] = None) -> Array:
     """From pixels of a map to those of the image that it stands for.
 
     Args:
-        keypoints (np.ndarray | Tensor): Positions (x, y) in shape (..., 2);
-            heatmap pixels.
-        factor (Sequence[float]): Size of a heatmap pixel along x and y.
-        centre (Sequence[float]): What to add before, along x and y; heatmap
-            pixels. Defaults to nothing: pixel 0 lies on pixel 0.
+        keypoints (np.ndarray | Tensor): Positions, x first, in shape
+            (..., D); pixels of the map.
+        factor (Sequence[float]): Size of a pixel along each of the D axes.
+        centre (Sequence[float]): What to add before, along each axis; pixels
+            of the map. Defaults to nothing: pixel 0 lies on pixel 0.
 
     Returns:
         np.ndarray | Tensor: ``(keypoints + centre) * factor``.
     """
     xp = backend_of(keypoints)
     keypoints = xp.as_float(keypoints, 'keypoints')
-    by = _constants(xp, keypoints, *centre, *factor)
-    return (keypoints + by[:2]) * by[2:]
+    by = _constants(xp, keypoints, *factor)
+    if centre is None or not any(centre):
+        return keypoints * by
+    return (keypoints + _constants(xp, keypoints, *centre)) * by
 
 
-def scale_covariances(covariances: Array, factor: Sequence[float]) -> Array:
+def scale_covariances(covariances: Array, factor: Any) -> Array:
     """Covariances of :func:`scale_keypoints`.
 
     Args:
-        covariances (np.ndarray | Tensor): in shape (..., 2, 2); squared
-            heatmap pixels.
-        factor (Sequence[float]): Size of a heatmap pixel along x and y.
+        covariances (np.ndarray | Tensor): in shape (..., D, D); squared
+            pixels.
+        factor (Sequence[float] | np.ndarray | Tensor): Size of a pixel along
+            each axis, x first; an array in shape (..., D) where it differs
+            from one to the next.
 
     Returns:
         np.ndarray | Tensor: Each times the outer product of ``factor`` with
         itself.
     """
-    xp, (x, y) = backend_of(covariances), factor
+    xp = backend_of(covariances)
     covariances = xp.as_float(covariances, 'covariances')
-    by = _constants(xp, covariances, x * x, x * y, y * x, y * y)
-    return covariances * by.reshape(2, 2)
+    if hasattr(factor, 'ndim'):
+        return covariances * (factor[..., :, None] * factor[..., None, :])
+    by = _constants(xp, covariances, *(a * b for a in factor for b in factor))
+    return covariances * by.reshape(len(factor), len(factor))
 
 
 @table

@@ -19,6 +19,35 @@ import numpy as np
 from .backends import Array, Backend, as_maps, table
 
 
+def mirror_offset(input_size: Tuple[float, float],
+                  map_size: Tuple[float, float],
+                  centre: float = 0.,
+                  use_udp: bool = False) -> Tuple[float, float]:
+    r"""How far a flipped-back map lies from where it should, (x, y).
+
+    Flipping the input takes an input pixel x to w - 1 - x. It lies at :math:`x
+    / s - c` on the map, s = w / W, and flipping the map back leads to
+    :math:`x / s - c - (1 - 1 / s - 2 c)`.
+
+    Args:
+        input_size (tuple): Size of the input (w, h); px
+        map_size (tuple): Size of the map (W, H); px, or bins of a vector
+        centre (float): Where in a pixel of the map its index points; 0 for
+            MMPose's usual codecs, .5 for ``MegviiHeatmap``. Defaults to 0
+        use_udp (bool): Whether both are aligned at the centres of their corner
+            pixels; then there is no offset. Defaults to ``False``
+
+    Returns:
+        tuple[float, float]: What to shift the flipped-back map by, towards
+        higher indices; px of the map.
+    """
+    if use_udp:
+        return 0., 0.
+    x, y = (1 - of_map / of_input - 2 * centre
+            for of_map, of_input in zip(map_size, input_size))
+    return x, y
+
+
 def flip_heatmaps(heatmaps: Array,
                   flip_indices: Optional[Sequence[int]] = None,
                   *,
@@ -79,7 +108,7 @@ def flip_vectors(vectors: Array,
         flip_indices (Sequence[int], optional): As of :func:`flip_heatmaps`.
         shift (float): How far the flipped-back vector is moved towards higher
             x; bins. ``1 - k`` brings it where it belongs, see
-            :func:`mmpose_dark.alignment.mirror_offset`. Defaults to 0.
+            :func:`mirror_offset`. Defaults to 0.
 
     Returns:
         np.ndarray | Tensor: Vectors in the shape of ``vectors``, see

@@ -1,5 +1,5 @@
 """Heads, registered with MMPose."""
-from ._covariance import CovarianceMixin
+from .base import DarkHead
 from .heatmap import (
     DarkCPMHead,
     DarkHeadMixin,
@@ -8,6 +8,6 @@ from .heatmap import (
 )
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
-__all__ = ['CovarianceMixin', 'DarkCPMHead', 'DarkHeadMixin',
+__all__ = ['DarkCPMHead', 'DarkHead', 'DarkHeadMixin',
            'DarkHeatmapHead', 'DarkRTMCCHead', 'DarkRTMWHead', 'DarkSimCCHead',
            'DarkSimCCMixin', 'DarkViPNASHead']

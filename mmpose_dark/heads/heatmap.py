@@ -1,6 +1,8 @@
 """Heads that keep heatmaps on the device, from target to keypoint."""
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
 import torch
-from mmengine.structures import PixelData
+from mmengine.structures import InstanceData, PixelData
 from mmpose.models.heads import (
     CPMHead,
     HeatmapHead,
@@ -10,19 +12,14 @@ from mmpose.registry import MODELS
 from torch import nn
 
 from .. import functional as F  # noqa: N812
-from ..alignment import warn_unless_aligned
-from ..codecs import DarkHeatmap
-from ..codecs._decoding import where_they_are
-from ..functional.checks import check_choice
-from ._covariance import CovarianceMixin
+from ..codecs import DarkHeatmap, where_they_are
+from .base import DarkHead
 
 
-class DarkHeadMixin(CovarianceMixin):
-    """What the heads of this package do otherwise than MMPose's.
+class DarkHeadMixin(DarkHead):
+    """A :class:`DarkHead` whose ``forward`` returns heatmaps.
 
-    To be put before a head whose ``forward`` returns heatmaps, or a list of
-    them for its stages, the last of which is predicted. Parameters and keys of
-    the state dict are those of the head.
+    Or a list of them for its stages, the last of which is predicted.
 
     - Targets: drawn on the device from the labels of
       :class:`GenerateDarkTarget`; host-drawn heatmaps of ``GenerateTarget``
@@ -32,60 +29,15 @@ class DarkHeadMixin(CovarianceMixin):
     - Accuracy: computed on the device, for every head only with
       ``train_cfg['compute_acc']`` (default ``True``).
 
-    Note:
-
-        - batch size: B
-        - keypoint number: K
-        - heatmap size: [W, H]
-
-    Args:
-        flip_shift (str): ``'exact'`` merges the flip test at the sub-pixel
-            offset of the codec, :attr:`DarkHeatmap.flip_shift`, whatever
-            ``test_cfg['shift_heatmap']`` is. ``'stock'`` does what MMPose
-            does: a whole pixel if ``test_cfg['shift_heatmap']``. Defaults to
-            ``'exact'``
-        output_covariance (bool): Whether ``pred_instances`` get
-            ``keypoint_covariances`` in shape (1, K, 2, 2); units: squared
-            pixels of the image, as ``keypoints`` are in its pixels once the
-            estimator has mapped them. See
-            :mod:`mmpose_dark.functional.covariance` for what they are true
-            of. Defaults to ``False``
-        score (str): What ``keypoint_scores`` of ``pred_instances`` are.
-            ``'stock'``: MMPose's, the peak value of the heatmap.
-            ``'similarity'``: the OKS to expect of each joint, 0 to 1, by its
-            covariance, see :mod:`mmpose_dark.functional.oks`; a person's area
-            is taken for .53 of its box. Defaults to ``'stock'``
-        sigmas (Sequence[float], optional): The data set's OKS constants in
-            shape (K,), for ``score='similarity'``. Defaults to ``None``
-        decoder (dict): The config of a :class:`DarkHeatmap`
-
-    Raises:
-        TypeError: A decoder that is no :class:`DarkHeatmap`.
-        ValueError: Covariances or similarities of another decoding than DARK
-            with modulation, or similarities without OKS constants.
+    Takes and raises what :class:`DarkHead` does; its decoder is a
+    :class:`DarkHeatmap`.
     """
 
-    # Of a built head whose class is changed, see mmpose_dark.model, too.
-    flip_shift = 'exact'
-    _alignment_checked = False
+    CODEC = DarkHeatmap
 
-    def __init__(self,
-                 *args,
-                 flip_shift='exact',
-                 output_covariance=False,
-                 score='stock',
-                 sigmas=None,
-                 **kwargs):
-        super().__init__(*args, **kwargs)
-        self.flip_shift = check_choice('flip_shift', flip_shift,
-                                       ('exact', 'stock'))
-        if not isinstance(self.decoder, DarkHeatmap):
-            raise TypeError(
-                f'{type(self).__name__} needs a DarkHeatmap as decoder, to '
-                f'draw targets and read heatmaps, got {self.decoder!r}')
-        self.promise(output_covariance, score, sigmas)
-
-    def loss(self, feats, batch_data_samples, train_cfg={}):  # noqa: B006
+    def loss(self, feats: Any, batch_data_samples: Sequence[Any],
+             train_cfg: Mapping[str, Any] = {}  # noqa: B006
+             ) -> Dict[str, Any]:
         """Calculate losses from a batch of inputs and data samples.
 
         Args:
@@ -104,7 +56,8 @@ class DarkHeadMixin(CovarianceMixin):
             ValueError: Samples without targets, or with those of several
                 encoders.
         """
-        stages = self._stages(feats)
+        outputs = self.forward(feats)  # type: ignore[attr-defined]
+        stages = outputs if isinstance(outputs, (list, tuple)) else [outputs]
         heatmaps, weights = self._targets(batch_data_samples)
         modules = self.loss_module
         if not isinstance(modules, nn.ModuleList):
@@ -119,43 +72,7 @@ class DarkHeadMixin(CovarianceMixin):
                 accuracy, device=heatmaps.device)
         return losses
 
-    def predict(self, feats, batch_data_samples, test_cfg={}):  # noqa: B006
-        """Predict results from features.
-
-        Args:
-            feats (tuple[Tensor] | list[tuple[Tensor]]): The features, or
-                those of the input and of the flipped input.
-            batch_data_samples (list[PoseDataSample]): B samples.
-            test_cfg (dict): The runtime config for testing: ``flip_test``,
-                ``flip_mode``, ``shift_heatmap`` and ``output_heatmaps`` of
-                MMPose. Defaults to {}.
-
-        Returns:
-            list[InstanceData] | tuple[list[InstanceData], list[PixelData]]:
-            The pose predictions, and with ``output_heatmaps`` the heatmaps
-            they were read from, as of the stock heads.
-        """
-        if test_cfg.get('flip_test', False):
-            feats, feats_flip = feats
-            flipped = self._flip_back(
-                self._stages(feats_flip)[-1],
-                batch_data_samples[0].metainfo['flip_indices'], test_cfg)
-            heatmaps = (self._stages(feats)[-1] + flipped) * 0.5
-        else:
-            heatmaps = self._stages(feats)[-1]
-        preds = self.decode(heatmaps)
-        self._to_image(preds, batch_data_samples, test_cfg)
-        if test_cfg.get('output_heatmaps', False):
-            # Each its own: a view would drag the batch into every file.
-            return preds, [PixelData(heatmaps=m.clone())
-                           for m in heatmaps.detach()]
-        return preds
-
-    def _stages(self, feats):
-        outputs = self.forward(feats)
-        return outputs if isinstance(outputs, (list, tuple)) else [outputs]
-
-    def _targets(self, samples):
+    def _targets(self, samples: Sequence[Any]) -> Tuple[Any, Any]:
         """Heatmaps (B, K, H, W) and weights (B, K) where the samples are."""
         labels = [sample.gt_instance_labels for sample in samples]
         weights = torch.cat([label.keypoint_weights for label in labels])
@@ -178,23 +95,10 @@ class DarkHeadMixin(CovarianceMixin):
                 'samples')
         return heatmaps, weights
 
-    def _flip_back(self, heatmaps, flip_indices, test_cfg):
-        if test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
-            raise ValueError("flip_mode must be 'heatmap', got "
-                             f'{test_cfg["flip_mode"]!r}')
-        exact = self.flip_shift == 'exact'
-        if not self._alignment_checked:
-            self._alignment_checked = True
-            self._check_alignment(test_cfg.get('shift_heatmap'), exact)
-        return F.flip_heatmaps(
-            heatmaps, flip_indices,
-            shift=self.decoder.merge_shift(test_cfg, exact))
-
-    def _check_alignment(self, shift_heatmap, exact):
-        if type(self.decoder) is DarkHeatmap:  # others may align otherwise
-            warn_unless_aligned(
-                set(), {self.decoder.use_udp},
-                shift_heatmap if exact else bool(shift_heatmap))
+    def _drawn(self, outputs: Tuple[Any, ...],
+               preds: Sequence[InstanceData]) -> List[PixelData]:
+        # Each its own: a view would drag the batch into every file.
+        return [PixelData(heatmaps=m.clone()) for m in outputs[0].detach()]
 
 
 @MODELS.register_module()

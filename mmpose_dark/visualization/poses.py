@@ -9,9 +9,9 @@ from mmpose.apis import inference_topdown
 from mmpose.registry import VISUALIZERS
 from mmpose.structures import merge_data_samples
 
-from ..codecs import DarkHeatmap, DarkSimCC
+from ..codecs import DarkCodec
 from ..functional import TAIL_DOF
-from ..heads import DarkHeadMixin, DarkSimCCMixin
+from ..heads import DarkHead
 from ..model import apply_dark, merge_exactly
 from . import labels, magnify
 from .uncertainty import draw_ellipses
@@ -29,7 +29,7 @@ def stock_reading(model: Any) -> Any:
     model = copy.deepcopy(model)
     head: Any = model.head
     head.decoder.decoding = (
-        'argmax' if isinstance(head.decoder, DarkSimCC) else 'shift')
+        'argmax' if len(head.decoder.output_shapes) > 1 else 'shift')
     head.flip_shift = 'stock'
     head.output_covariance, head.score = False, 'stock'
     return model
@@ -57,7 +57,7 @@ class PoseReaders:
                  uncertainty: bool = False, score: str = 'stock') -> None:
         self.compare = compare
         self.uncertainty = uncertainty
-        dark = isinstance(model.head.decoder, (DarkHeatmap, DarkSimCC))
+        dark = isinstance(model.head.decoder, DarkCodec)
         self.models = {}
         if compare:
             self.models['stock'] = (
@@ -68,7 +68,7 @@ class PoseReaders:
         if uncertainty:
             head = self.models['DARK'].head
             merge_exactly(head)  # a stock head becomes the DARK one
-            if not isinstance(head, (DarkHeadMixin, DarkSimCCMixin)):
+            if not isinstance(head, DarkHead):
                 raise ValueError(
                     'uncertainty needs a head that has a DARK version, got '
                     f'{type(head).__name__}')

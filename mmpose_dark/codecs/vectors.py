@@ -1,15 +1,17 @@
-"""From vectors of SimCC to keypoints."""
-from typing import Any, Mapping, Tuple
+"""Reading vectors of SimCC: one half of a codec that draws them."""
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..functional.checks import check_vectors
-from ._decoding import Decoding, to_host, where_they_are
+from .base import DarkCodec, instances, to_host, where_they_are
 
 
-class VectorDecoding(Decoding):
-    """The half of a codec that reads vectors over x and y."""
+class VectorCodec(DarkCodec):
+    """A codec of vectors over x (B, K, W) and over y (B, K, H)."""
+
+    OUTPUTS = 2
 
     input_size: Tuple[int, int]
     simcc_split_ratio: float
@@ -21,27 +23,58 @@ class VectorDecoding(Decoding):
     #: lengths of the vectors over x and y
     num_bins: Tuple[int, ...]
 
+    @property
+    def output_shapes(self) -> Tuple[Tuple[int, ...], ...]:
+        """(W,) and (H,) of the vectors."""
+        return (self.num_bins[0], ), (self.num_bins[1], )
+
+    @classmethod
+    def of_outputs(cls, input_size: Tuple[int, int],
+                   shapes: Sequence[Sequence[int]]) -> Dict[str, Any]:
+        """Size of the input, and bins per px of it."""
+        return dict(input_size=tuple(input_size),
+                    simcc_split_ratio=shapes[0][0] / input_size[0])
+
+    @classmethod
+    def of_loss(cls, name: str, beta: float) -> Dict[str, Any]:
+        """What a ``KLDiscretLoss`` multiplies logits by."""
+        return dict(beta=float(beta)) if name == 'KLDiscretLoss' else {}
+
+    def flip_back(self, outputs: Sequence[Any], flip_indices: Sequence[int],
+                  shift: float) -> Tuple[Any, ...]:
+        """See :meth:`DarkCodec.flip_back`."""
+        return F.flip_simcc(*outputs, flip_indices, shift=shift)
+
     def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
         """As of :class:`DarkHeatmap`; bins. MMPose does not move vectors."""
         return self.flip_shift[0] if exact else 0.
 
-    def check_covariance(self) -> None:
-        """Raise ``ValueError`` where positions have no covariance."""
+    def sdk(self, test_cfg: Mapping[str, Any]) -> Dict[str, Any]:
+        """By the highest bins, which is all that it has."""
+        if self.decoding != 'argmax':
+            raise ValueError(
+                'the SDK reads vectors of SimCC by their highest bins: use '
+                "decoding='argmax', or the file of mmpose-dark export, which "
+                f'has DARK inside, got decoding={self.decoding!r}')
+        return dict(type='SimCCLabelDecode', params=dict(
+            test_cfg, **{**self.config(), 'type': 'SimCCLabel'},
+            export_postprocess=False))
+
+    def check_covariance(self, loss: Any = None) -> None:
+        """Raise ``ValueError`` where positions have no covariance.
+
+        Args:
+            loss (nn.Module, optional): What the network was trained by:
+                covariances are derived for some, of the codec's ``beta``.
+                Defaults to ``None``: not known
+        """
         super().check_covariance()
         if self.smoothing_type != 'gaussian':
             raise ValueError(
                 "covariances need a codec with smoothing_type='gaussian', got "
                 f'{self.smoothing_type!r}')
-
-    def check_loss(self, loss: Any) -> None:
-        """Raise where covariances are not derived for networks of a loss.
-
-        Args:
-            loss (nn.Module): What the network was trained by
-
-        Raises:
-            ValueError: They are not, or for another ``beta`` of the codec.
-        """
+        if loss is None:
+            return
         name, softmax = type(loss).__name__, getattr(
             loss, 'label_softmax', None)
         if name != 'KLDiscretLoss' or softmax == self.normalize or (
@@ -57,55 +90,23 @@ class VectorDecoding(Decoding):
                 f'the loss has beta={loss.beta:g}, covariances need the same '
                 f"of the codec: beta={loss.beta:g} in the DarkSimCC's entry")
 
-    def read(self, simcc_x: Any, simcc_y: Any,
+    def read(self, *outputs: Any,
              return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Read keypoints off vectors, where these are.
+        """Read keypoints off vectors in shape (B, K, W) and (B, K, H), see
+        :meth:`DarkCodec.read`.
 
-        What :meth:`decode`, :meth:`batch_decode` and
-        :class:`mmpose_dark.DarkDecoder` have in common.
-
-        Args:
-            simcc_x (Tensor | np.ndarray): Vectors over x in shape (B, K, W)
-            simcc_y (Tensor | np.ndarray): Vectors over y in shape (B, K, H)
-            return_covariance (bool): Also return the covariance of every
-                position, see
-                :mod:`mmpose_dark.functional.vector_covariance`. Defaults to
-                ``False``
-
-        Returns:
-            tuple:
-            - keypoints (Tensor | np.ndarray): in shape (B, K, 2); units:
-                input pixels
-            - scores (Tensor | np.ndarray): in shape (B, K): as of the stock
-                codec, the lower one of the two maxima. Where it is not
-                positive there is no keypoint
-            - visibilities (Tensor | np.ndarray): only with
-                ``decode_visibility``: in shape (B, K)
-            - covariances (Tensor | np.ndarray): only with
-                ``return_covariance``: in shape (B, K, 2, 2); units: squared
-                input pixels
-
-            All of the kind of the vectors.
-
-        Raises:
-            ValueError: Vectors that are not of the codec's lengths, or
-                covariances of another decoding than DARK with modulation or
-                of ``'standard'`` labels.
+        The score is as of the stock codec the lower one of the two maxima.
+        Where it is not positive there is no keypoint.
         """
+        simcc_x, simcc_y = outputs
         self._check_vectors(simcc_x, simcc_y, 3, 'B, K')
         if return_covariance:
             self.check_covariance()
-        keypoints, scores, *covariances = F.decode_simcc(
+        found = F.decode_simcc(
             simcc_x, simcc_y, self.sigma, log=self.normalize,
             return_covariance=return_covariance, beta=self.beta,
             **self._switches())
-        factor = (1 / self.simcc_split_ratio, ) * 2
-        visibilities = [F.decode_visibility(
-            simcc_x, simcc_y, self.decode_beta * self.sigma)
-        ] if self.decode_visibility else []
-        return (F.scale_keypoints(keypoints, factor), scores, *visibilities,
-                *(F.scale_covariances(c, factor) * self._covariance_scale
-                  for c in covariances))
+        return self._scaled(found, (1 / self.simcc_split_ratio, ) * 2)
 
     def decode(self, simcc_x: np.ndarray,
                simcc_y: np.ndarray) -> Tuple[np.ndarray, Any]:
@@ -158,23 +159,23 @@ class VectorDecoding(Decoding):
         """
         keypoints, scores, *covariances = self._for_mmpose(
             batch_simcc_x, batch_simcc_y, return_covariance)
-
-        def listed(array):
-            if isinstance(array, tuple):
-                return tuple(map(listed, array))
-            return list(array[:, None])
-
-        return tuple(map(listed, (keypoints, scores, *covariances)))
+        listed = (instances(scores) if self.decode_visibility
+                  else instances([scores])[0])
+        keypoints, *covariances = instances([keypoints, *covariances])
+        return keypoints, listed, *covariances
 
     def _for_mmpose(self, simcc_x: Any, simcc_y: Any,
                     return_covariance: bool = False) -> Tuple[Any, ...]:
         """Keypoints and scores, or a tuple of scores and visibilities."""
         self._check_vectors(simcc_x, simcc_y, 3, 'B, K')
-        keypoints, scores, *rest = to_host(self.read(
-            where_they_are(simcc_x), where_they_are(simcc_y),
-            return_covariance))
+        vectors = where_they_are(simcc_x), where_they_are(simcc_y)
+        found = list(self.read(*vectors, return_covariance=return_covariance))
         if self.decode_visibility:
-            return keypoints, (scores, rest[0]), *rest[1:]
+            found.append(F.decode_visibility(
+                *vectors, self.decode_beta * self.sigma))
+        keypoints, scores, *rest = to_host(found)
+        if self.decode_visibility:
+            return keypoints, (scores, rest[-1]), *rest[:-1]
         return keypoints, scores, *rest
 
     def _check_vectors(self, simcc_x: Any, simcc_y: Any, ndim: int,

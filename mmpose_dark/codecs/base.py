@@ -1,0 +1,302 @@
+"""What every codec of this package does, and tells others of itself."""
+import inspect
+import math
+from typing import (
+    Any,
+    ClassVar,
+    Dict,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Type,
+    TypeVar,
+)
+
+import numpy as np
+
+from .. import functional as F  # noqa: N812
+from ..functional.checks import (
+    check_blur_kernel_size,
+    check_calibration,
+    check_choice,
+    check_has_covariance,
+)
+from ._mmpose import KEYPOINT_CODECS
+
+
+#: name -> codec of this package, see :func:`register`
+CODECS: Dict[str, Type['DarkCodec']] = {}
+_Codec = TypeVar('_Codec', bound=type)
+
+
+def register(codec: _Codec) -> _Codec:
+    """Make a codec known here and to MMPose, as a decorator of its class."""
+    CODECS[codec.__name__] = codec
+    KEYPOINT_CODECS.register_module()(codec)
+    return codec
+
+
+class DarkCodec:
+    """A codec of this package: what a network's outputs are read by.
+
+    Heads, evaluation, alignment, ONNX and mmdeploy know no codec by its name:
+    they ask for what stands here. A network's outputs are one array or more,
+    each (B, K, ...), in the shapes of :attr:`output_shapes`.
+    """
+
+    #: stock codec that it replaces -> the keywords that it takes over
+    STOCK: ClassVar[Dict[str, Tuple[str, ...]]] = {}
+    #: how many arrays a network puts out for it
+    OUTPUTS: ClassVar[int] = 1
+    #: keywords of a parent that follow from others here
+    FOLLOWS: ClassVar[Tuple[str, ...]] = ()
+
+    input_size: Tuple[int, int]
+    sigma: Any  # a float, or one for each axis
+    #: how far to shift a flipped-back map, (x, y); px of the map
+    flip_shift: Tuple[float, float]
+
+    # ---- what others ask
+
+    @property
+    def output_shapes(self) -> Tuple[Tuple[int, ...], ...]:
+        """Of each output what follows (B, K); the last axis of the first is x.
+        """
+        raise NotImplementedError
+
+    @property
+    def stride(self) -> np.ndarray:
+        """(x, y) input px per px that errors are best told in."""
+        return np.ones(2)
+
+    @property
+    def crop_udp(self) -> bool:
+        """``use_udp`` of the ``TopdownAffine`` that it goes with."""
+        return False
+
+    @property
+    def shift_heatmap(self) -> Optional[bool]:
+        """Of the ``test_cfg`` that it goes with; ``None``: not looked at."""
+        return None
+
+    def decodings(self) -> Dict[str, Dict[str, Any]]:
+        """The readings to compare: a name -> keywords that differ."""
+        return {
+            'argmax': dict(decoding='argmax'),
+            'shift': dict(decoding='shift'),
+            'DARK, no modulation': dict(modulation=False),
+            'DARK': {},
+            'DARK, peak=raw': dict(peak='raw'),
+        }
+
+    def config(self) -> Dict[str, Any]:
+        """The config that builds it: ``type`` and all keywords."""
+        names: Dict[str, None] = {}
+        for parent in type(self).__mro__:
+            signature = inspect.signature(parent.__init__).parameters.values()
+            names.update(dict.fromkeys(
+                p.name for p in signature if p.kind == p.POSITIONAL_OR_KEYWORD
+                and p.name != 'self'))
+            if not any(p.kind == p.VAR_KEYWORD for p in signature):
+                break
+        options = {name: getattr(self, name) for name in names
+                   if name not in self.FOLLOWS}
+        return dict(type=type(self).__name__, **{
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in options.items()})
+
+    @classmethod
+    def in_place_of(cls, name: str,
+                    options: Mapping[str, Any]) -> Dict[str, Any]:
+        """The keywords of a codec of this class for those of a stock one.
+
+        Args:
+            name (str): Of the stock codec's class, one of :attr:`STOCK`
+            options (Mapping): Its keywords, or attributes
+
+        Raises:
+            ValueError: One that draws what DARK cannot read.
+        """
+        taken = {key: options[key] for key in cls.STOCK[name]
+                 if key in options}
+        return {key: tuple(value.tolist()) if isinstance(value, np.ndarray)
+                else value for key, value in taken.items()}
+
+    @classmethod
+    def of_loss(cls, name: str, beta: float) -> Dict[str, Any]:
+        """Keywords that follow from the loss that a network is trained by.
+
+        Args:
+            name (str): Of its class
+            beta (float): What it multiplies logits by, if it does
+        """
+        return {}
+
+    @classmethod
+    def of_outputs(cls, input_size: Tuple[int, int],
+                   shapes: Sequence[Sequence[int]]) -> Dict[str, Any]:
+        """The keywords that say sizes, from those of a network.
+
+        Args:
+            input_size (tuple): (w, h)
+            shapes (Sequence): Of each output what follows (B, K)
+        """
+        raise NotImplementedError
+
+    def sdk(self, test_cfg: Mapping[str, Any]) -> Dict[str, Any]:
+        """How mmdeploy's SDK, which decodes in C++, reads its outputs.
+
+        Args:
+            test_cfg (Mapping): Of the model
+
+        Returns:
+            dict: ``type`` and ``params`` of the SDK's decoder.
+
+        Raises:
+            ValueError: A decoding that the SDK does not have.
+        """
+        raise ValueError(
+            f'the SDK cannot read what a {type(self).__name__} draws; use the '
+            'file of mmpose-dark export, which has the decoder inside')
+
+    # ---- a flip test
+
+    def flip_back(self, outputs: Sequence[Any], flip_indices: Sequence[int],
+                  shift: float) -> Tuple[Any, ...]:
+        """Outputs for a flipped input, brought back and moved along x.
+
+        Args:
+            outputs (Sequence): As they were predicted
+            flip_indices (Sequence[int]): The symmetric keypoint of each
+            shift (float): As :meth:`merge_shift` has it
+        """
+        first, *rest = outputs
+        return (F.flip_heatmaps(first, flip_indices, shift=shift), *(
+            output[:, list(flip_indices)] for output in rest))
+
+    def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
+        """How far a flip test moves the flipped-back map; px of the map.
+
+        Args:
+            test_cfg (Mapping): The runtime config for testing
+            exact (bool): Whether to move it where it belongs; otherwise as
+                MMPose does, one whole pixel with ``shift_heatmap``
+        """
+        if exact:
+            return self.flip_shift[0]
+        return 1. if test_cfg.get('shift_heatmap', False) else 0.
+
+    # ---- decoding
+
+    def _set_decoding(self, decoding: str, modulation: bool, peak: str,
+                      blur_kernel_size: Optional[int],
+                      calibration: Optional[Sequence[float]] = None) -> None:
+        self.decoding = check_choice('decoding', decoding, F.METHODS)
+        self.modulation = check_choice('modulation', modulation,
+                                       (True, False))
+        self.peak = check_choice('peak', peak, F.PEAKS)
+        self.blur_kernel_size = check_blur_kernel_size(blur_kernel_size)
+        self.calibration = check_calibration(calibration)
+        if decoding != 'dark':
+            self._refuse(f'decoding={decoding!r}', 'modulation', 'peak',
+                         'blur_kernel_size')
+        elif not modulation:
+            self._refuse('modulation=False', 'peak', 'blur_kernel_size')
+
+    def _refuse(self, where: str, *names: str) -> None:
+        """Switches that would be ignored."""
+        defaults = dict(modulation=True, peak='modulated',
+                        blur_kernel_size=None)
+        for name in names:
+            value = getattr(self, name)
+            if value != defaults[name]:
+                raise ValueError(f'{name}={value!r} has no effect with '
+                                 f'{where}: leave it out')
+
+    def _switches(self) -> Dict[str, Any]:
+        """As arguments of the functions that decode."""
+        return dict(
+            method=self.decoding,
+            modulation=self.modulation,
+            peak=self.peak,
+            blur_kernel_size=self.blur_kernel_size)
+
+    def check_covariance(self, loss: Any = None) -> None:
+        """Raise ``ValueError`` where positions have no covariance.
+
+        Args:
+            loss (nn.Module, optional): What the network was trained by.
+                Defaults to ``None``: not known
+        """
+        check_has_covariance(self.decoding, self.modulation, 'decoding')
+
+    def _scaled(self, found: Sequence[Any], factor: Sequence[float],
+                centre: Optional[Sequence[float]] = None) -> Tuple[Any, ...]:
+        """Keypoints, scores and maybe covariances in input px."""
+        keypoints, scores, *covariances = found
+        scale = 1. if self.calibration is None else self.calibration[0]
+        return (F.scale_keypoints(keypoints, factor, centre), scores,
+                *(F.scale_covariances(c, factor) * scale
+                  for c in covariances))
+
+    def read(self, *outputs: Any,
+             return_covariance: bool = False) -> Tuple[Any, ...]:
+        """Read keypoints off a network's outputs, where these are.
+
+        What ``decode``, ``batch_decode`` and
+        :class:`mmpose_dark.deploy.DarkDecoder` have in common.
+
+        Args:
+            outputs (Tensor | np.ndarray): Each in shape (B, K, ...)
+            return_covariance (bool): Also return the covariance of every
+                position, see :func:`mmpose_dark.functional.decode_heatmaps`.
+                Defaults to ``False``
+
+        Returns:
+            tuple:
+            - keypoints (Tensor | np.ndarray): in shape (B, K, 2); units:
+                input pixels
+            - scores (Tensor | np.ndarray): in shape (B, K)
+            - covariances (Tensor | np.ndarray): only with
+                ``return_covariance``: in shape (B, K, 2, 2); units: squared
+                input pixels
+
+            All of the kind of the outputs.
+
+        Raises:
+            ValueError: Outputs of other shapes than the codec's, or
+                covariances of a decoding that has none.
+        """
+        raise NotImplementedError
+
+
+def where_they_are(array: Any) -> Any:
+    """Tensors in host memory as numpy sees them; others as they are."""
+    if isinstance(array, np.ndarray):
+        return array
+    array = array.detach()
+    if array.device.type != 'cpu':
+        return array
+    # numpy's code may skip work where the data allows, and has no bfloat16.
+    if array.element_size() < 4:
+        array = array.float()
+    return array.numpy()
+
+
+def to_host(arrays: Sequence[Any]) -> Sequence[np.ndarray]:
+    """Arrays in shape (B, K, ...) as numpy arrays; tensors by one copy."""
+    if isinstance(arrays[0], np.ndarray):
+        return arrays
+    import torch
+    packed = torch.cat(
+        [t.reshape(*t.shape[:2], -1) for t in arrays], -1).cpu().numpy()
+    ends = np.cumsum([math.prod(t.shape[2:]) for t in arrays])
+    return [part.reshape(t.shape) for part, t in
+            zip(np.split(packed, ends[:-1], -1), arrays)]
+
+
+def instances(arrays: Sequence[np.ndarray]) -> Tuple[List[np.ndarray], ...]:
+    """(B, K, ...) arrays as B of one instance each, (1, K, ...)."""
+    return tuple(list(array[:, None]) for array in arrays)
