@@ -5,23 +5,20 @@ on first use (PEP 562) or when MMPose looks for them, see :mod:`._compat`;
 :mod:`mmpose_dark.functional` works where no mm* package is installed.
 """
 from importlib import import_module
+from typing import Any, List
 
 from ._compat import install
 from .version import __version__
 
-#: public name -> the module that defines it
+#: public name -> the module that defines it; codecs name themselves
 _PARTS = {
     'DarkCPMHead': '.heads',
     'DarkCocoMetric': '.evaluation',
     'DarkDWPoseDistiller': '.distiller',
     'DarkDecoder': '.deploy',
-    'DarkHeatmap': '.codecs',
     'DarkHeatmapHead': '.heads',
-    'DarkMegviiHeatmap': '.codecs',
-    'DarkPoseHeatmap': '.codecs',
     'DarkRTMCCHead': '.heads',
     'DarkRTMWHead': '.heads',
-    'DarkSimCC': '.codecs',
     'DarkSimCCHead': '.heads',
     'DarkViPNASHead': '.heads',
     'GenerateDarkTarget': '.transforms',
@@ -36,14 +33,21 @@ install()
 __all__ = ['__version__', *_PARTS]
 
 
-def __getattr__(name):
-    if name not in _PARTS:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    module = import_module(_PARTS[name], __name__)
-    value = module if name == 'functional' else getattr(module, name)
+def __getattr__(name: str) -> Any:
+    if name in _PARTS:
+        module = import_module(_PARTS[name], __name__)
+        value = module if name == 'functional' else getattr(module, name)
+    else:
+        codecs = (import_module('.codecs', __name__).CODECS
+                  if name.startswith('Dark') else {})
+        if name not in codecs:
+            raise AttributeError(
+                f'module {__name__!r} has no attribute {name!r}')
+        value = codecs[name]
     globals()[name] = value
     return value
 
 
-def __dir__():
-    return sorted({*globals(), *__all__})
+def __dir__() -> List[str]:
+    codecs = import_module('.codecs', __name__).CODECS
+    return sorted({*globals(), *__all__, *codecs})

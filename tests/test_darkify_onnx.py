@@ -171,7 +171,7 @@ def by_hand(path, codec, inputs, outputs, flip=False):
         back = (F.flip_simcc(*mirror, **how) if len(mirror) == 2 else
                 [F.flip_heatmaps(*mirror, **how)])
         found = [(one + other) / 2 for one, other in zip(found, back)]
-    return codec.read(*found, True)
+    return codec.read(*found, return_covariance=True)
 
 
 MAPS = build_codec(dict(CODEC, input_size=SIZE, heatmap_size=MAP))

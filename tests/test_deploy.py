@@ -8,7 +8,13 @@ import mmpose_dark
 import numpy as np
 import pytest
 import torch
-from mmpose_dark import DarkDecoder, DarkHeatmap, DarkMegviiHeatmap, darkify
+from mmpose_dark import (
+    DarkDecoder,
+    DarkHeatmap,
+    DarkMegviiHeatmap,
+    DarkPoseHeatmap,
+    darkify,
+)
 from conftest import TOOLS, needs_export, run_command, run_tool
 from mmengine.dataset import pseudo_collate
 from mmpose.codecs import MSRAHeatmap
@@ -94,19 +100,18 @@ def test_of_megvii():
 
 def test_codec_config_builds_the_codec_again():
     from mmpose.registry import KEYPOINT_CODECS
-    from mmpose_dark.codecs import codec_config
     for codec in (DarkHeatmap(**GEOMETRY, peak='raw', blur_kernel_size=5),
                   DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11,
                                     decoding='shift')):
-        config = json.loads(json.dumps(codec_config(codec)))
+        config = json.loads(json.dumps(codec.config()))
         again = KEYPOINT_CODECS.build(dict(config))
         assert type(again) is type(codec)
-        assert codec_config(again) == codec_config(codec)
+        assert again.config() == codec.config()
         assert again.sigma == codec.sigma
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(TypeError, match='got MSRAHeatmap'):
+    with pytest.raises(TypeError, match='got a MSRAHeatmap'):
         DarkDecoder.from_codec(MSRAHeatmap(**GEOMETRY))
     with pytest.raises(ValueError, match="decoding='shift'"):
         DarkDecoder(**GEOMETRY, decoding='shift', return_covariance=True)
@@ -441,20 +446,29 @@ def test_benchmark(tmp_path):
 
 
 def test_what_the_sdk_is_told():
-    from mmpose_dark.deploy.mmdeploy import codec_params
+    def told(**options):
+        found = DarkHeatmap((192, 256), (48, 64), **options).sdk({})
+        assert found['type'] == 'TopdownHeatmapSimpleHeadDecode'
+        return found['params']
+
     for options, kernel in ((dict(sigma=2), 11), (dict(sigma=3), 17),
                             (dict(sigma=1), 5), (dict(sigma=.1), 3),
                             (dict(sigma=2, blur_kernel_size=7), 7)):
-        assert codec_params(options) == dict(
+        assert told(**options) == dict(
             post_process='unbiased', modulate_kernel=kernel, use_udp=False)
-    assert codec_params(dict(sigma=2, decoding='shift')) == dict(
+    assert told(sigma=2, decoding='shift') == dict(
         post_process='default', use_udp=False)
-    assert codec_params(dict(sigma=2, use_udp=True))['use_udp'] is True
+    assert told(sigma=2, use_udp=True)['use_udp'] is True
     # With use_udp the SDK decodes by DARK whatever it is told.
     for options in (dict(decoding='argmax'), dict(modulation=False),
                     dict(decoding='shift', use_udp=True)):
         with pytest.raises(ValueError, match='the SDK has'):
-            codec_params(dict(sigma=2, **options))
+            told(sigma=2, **options)
+    # Its alignment is not that of the SDK, nor its scores.
+    for codec in (DarkPoseHeatmap((96, 128), (24, 32), sigma=1),
+                  DarkMegviiHeatmap((192, 256), (48, 64), kernel_size=11)):
+        with pytest.raises(ValueError, match='the SDK cannot read'):
+            codec.sdk({})
 
 
 def test_register_adds_to_what_mmdeploy_has(monkeypatch):

@@ -384,7 +384,7 @@ def test_contradictions_are_named(recwarn, head, crop, codec, shift):
     assert len(texts) == (not agrees)
     for text in texts:
         assert f'TopdownAffine has use_udp={crop}' in text
-        assert f'the codec has use_udp={codec}' in text
+        assert f'Heatmap goes with use_udp={codec}' in text
         assert f'shift_heatmap={shift}' in text and 'Change' in text
 
 

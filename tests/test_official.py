@@ -363,7 +363,6 @@ def test_darkpose_codec_refuses():
 @needs_export
 def test_darkpose_decodes_alike_everywhere(rng):
     from mmpose_dark import DarkDecoder
-    from mmpose_dark.codecs import codec_config
     codec = DarkPoseHeatmap((96, 128), (24, 32), sigma=1)
     heatmaps = codec.encode(rng.uniform(0, 95, (1, 17, 2)))['heatmaps'][None]
     one, _ = codec.decode(heatmaps[0])
@@ -374,7 +373,7 @@ def test_darkpose_decodes_alike_everywhere(rng):
     np.testing.assert_allclose(batch[0], one, atol=1e-4)
     np.testing.assert_allclose(module, one, atol=1e-2)
     np.testing.assert_allclose(exported, module, atol=1e-4)
-    described = codec_config(codec)
+    described = codec.config()
     assert described.pop('type') == 'DarkPoseHeatmap'
     again, _ = DarkPoseHeatmap(**described).decode(heatmaps[0])
     np.testing.assert_array_equal(again, one)

@@ -16,7 +16,7 @@ from mmpose.models.losses import KLDiscretLoss
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
-from mmpose_dark.evaluation import KeptVectors
+from mmpose_dark.evaluation import KeptHeatmaps
 
 register_all_modules()
 
@@ -88,10 +88,10 @@ def test_a_vector_with_less_at_its_ends_than_a_label_has_the_modes_width():
 
 
 def test_kept_vectors_know_the_beta_of_the_loss():
-    from mmpose_dark.evaluation.heatmaps import _codec_of
+    from mmpose_dark.codecs import read_by
     head = head_of(loss=dict(type='KLDiscretLoss', beta=1.,
                              label_softmax=True))
-    assert _codec_of(head)['beta'] == 1
+    assert read_by(head.decoder, head.loss_module).beta == 1
 
 
 @pytest.mark.parametrize('log', [False, True])
@@ -196,7 +196,8 @@ def test_a_loss_that_they_are_not_derived_for_is_refused(loss, words):
 def test_standard_labels_have_none():
     codec = DarkSimCC((96, 128), 'standard')
     with pytest.raises(ValueError, match="with smoothing_type='gaussian'"):
-        codec.read(np.ones((1, 2, 192)), np.ones((1, 2, 256)), True)
+        codec.read(np.ones((1, 2, 192)), np.ones((1, 2, 256)),
+                   return_covariance=True)
     with pytest.raises(ValueError, match="decoding='dark'.* got decoding='ar"):
         head_of(dict(RTMPOSE, decoding='argmax'), output_covariance=True)
 
@@ -204,7 +205,7 @@ def test_standard_labels_have_none():
 def test_no_people_have_no_covariances():
     for kind in ('numpy', 'torch'):
         x, y = (as_kind(np.zeros((0, 5, n)), kind) for n in (192, 256))
-        found = DarkSimCC(**RTMPOSE).read(x, y, True)
+        found = DarkSimCC(**RTMPOSE).read(x, y, return_covariance=True)
         assert [tuple(part.shape) for part in found] == [
             (0, 5, 2), (0, 5), (0, 5, 2, 2)]
 
@@ -212,8 +213,9 @@ def test_no_people_have_no_covariances():
 def test_kept_vectors_of_another_loss_are_refused():
     from mmpose.models.losses import KeypointMSELoss
     x, y = np.ones((1, 5, 192)), np.ones((1, 5, 256))
-    kept = KeptVectors((x, y), (x, y), [0, 1, 2, 3, 4], [], RTMPOSE,
-                       np.ones(5), loss=KeypointMSELoss())
+    kept = KeptHeatmaps((x, y), (x, y), [0, 1, 2, 3, 4], [],
+                        DarkSimCC(**RTMPOSE), np.ones(5),
+                        loss=KeypointMSELoss())
     assert len(kept.decode((x, y))) == 2
     with pytest.raises(ValueError, match='got a KeypointMSELoss'):
         kept.decode((x, y), return_covariance=True)

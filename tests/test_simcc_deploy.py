@@ -8,12 +8,10 @@ from mmengine.registry import DefaultScope
 from mmpose.apis import init_model
 from mmpose.registry import KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
-from mmpose_dark.codecs import codec_config
 from mmpose_dark.deploy import PoseNetwork
-from mmpose_dark.deploy.mmdeploy import simcc_decoder
+from mmpose_dark.deploy.mmdeploy import postprocess
 from mmpose_dark.deploy.onnx import export_onnx, metadata
 from mmpose_dark.evaluation import (
-    KeptVectors,
     Reliability,
     build_test_runner,
     compare,
@@ -67,7 +65,7 @@ def test_decoder_is_exported_whole(rng, switches):
 @pytest.mark.parametrize('entry', ENTRIES, ids=str)
 def test_codec_config_builds_the_codec_again(entry):
     codec = DarkSimCC(**entry, peak='raw')
-    other = KEYPOINT_CODECS.build(codec_config(codec))
+    other = KEYPOINT_CODECS.build(codec.config())
     assert type(other) is DarkSimCC
     for name, value in vars(codec).items():
         np.testing.assert_array_equal(getattr(other, name), value)
@@ -76,13 +74,13 @@ def test_codec_config_builds_the_codec_again(entry):
 def test_what_the_sdk_is_told():
     cfg = config()
     cfg.codec.update(type='mmpose_dark.DarkSimCC', decoding='argmax')
-    told = simcc_decoder(cfg)
+    told = postprocess(cfg)
     assert told['type'] == 'SimCCLabelDecode'
     assert told['params']['simcc_split_ratio'] == 2
     assert told['params']['flip_test'] is True
     del cfg.codec['decoding']
-    with pytest.raises(ValueError, match="export_onnx.* got decoding='dark'"):
-        simcc_decoder(cfg)
+    with pytest.raises(ValueError, match="export.* got decoding='dark'"):
+        postprocess(cfg)
 
 
 # ---- a model on drawn people
@@ -196,14 +194,14 @@ def test_decoders_are_compared(model, tmp_path):
     cfg.env_cfg = dict(dist_cfg=dict(backend='nccl'))
     runner = build_test_runner(cfg, None, tmp_path)
     kept = predict(runner)
-    assert isinstance(kept, KeptVectors)
+    assert isinstance(kept.codec, DarkSimCC)
     stock = kept.merged('stock')
     swap = kept.flip_indices
     np.testing.assert_allclose(
-        stock[0], (kept.heatmaps[0] +
+        stock[0], (kept.outputs[0] +
                    kept.flipped[0][:, swap, ::-1]) / 2, atol=1e-6)
     np.testing.assert_allclose(
-        stock[1], (kept.heatmaps[1] + kept.flipped[1][:, swap]) / 2,
+        stock[1], (kept.outputs[1] + kept.flipped[1][:, swap]) / 2,
         atol=1e-6)
     found = Reliability.of(kept, kept.merged('exact'))
     assert np.isfinite(found.nll())

@@ -217,7 +217,8 @@ def test_the_decoder_takes_areas(rng):
     maps, areas = spread_maps(rng, 3), torch.tensor([900., 4000., 2500.])
     decoder = DarkDecoder(**SIZES, score='similarity', sigmas=SIGMAS)
     keypoints, scores = decoder(maps, areas=areas)
-    want, _, covariances = DarkHeatmap(**SIZES).read(maps, True)
+    want, _, covariances = DarkHeatmap(**SIZES).read(
+        maps, return_covariance=True)
     np.testing.assert_allclose(keypoints, want, atol=1e-4)
     np.testing.assert_allclose(scores, expected_oks(
         covariances.numpy().astype(float), areas.numpy(), SIGMAS), rtol=1e-4)

@@ -82,7 +82,7 @@ def metric_of(path, **options):
 
 def give(metric, kept, **instances):
     points, scores, covariances = kept.decode(
-        kept.heatmaps, return_covariance=True)
+        kept.outputs, return_covariance=True)
     image = kept.to_image(points)
     in_image = kept.covariances_in_image(covariances)
     for i, sample in enumerate(kept.samples):
@@ -118,7 +118,7 @@ def test_the_rule_to_compare_with_is_mmposes(crowd, rng, tmp_path):
     metric.dataset_meta = metric_of(path).dataset_meta
     scores = rng.uniform(-.1, 1.2, (12, 3))
     scores[3] = .1, .2, -1.
-    kept.score(kept.decode(kept.heatmaps)[0], scores, metric)
+    kept.score(kept.decode(kept.outputs)[0], scores, metric)
     said = json.loads((tmp_path / 'said.keypoints.json').read_text())
     np.testing.assert_allclose(
         [row['score'] for row in sorted(said, key=lambda r: r['image_id'])],

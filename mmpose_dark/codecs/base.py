@@ -25,7 +25,6 @@ from ..functional.checks import (
 )
 from ._mmpose import KEYPOINT_CODECS
 
-
 #: name -> codec of this package, see :func:`register`
 CODECS: Dict[str, Type['DarkCodec']] = {}
 _Codec = TypeVar('_Codec', bound=type)
@@ -62,8 +61,7 @@ class DarkCodec:
 
     @property
     def output_shapes(self) -> Tuple[Tuple[int, ...], ...]:
-        """Of each output what follows (B, K); the last axis of the first is x.
-        """
+        """Of each output what follows (B, K); x is the first's last axis."""
         raise NotImplementedError
 
     @property
@@ -95,7 +93,8 @@ class DarkCodec:
         """The config that builds it: ``type`` and all keywords."""
         names: Dict[str, None] = {}
         for parent in type(self).__mro__:
-            signature = inspect.signature(parent.__init__).parameters.values()
+            signature = inspect.signature(
+                vars(parent).get('__init__', _passes_on)).parameters.values()
             names.update(dict.fromkeys(
                 p.name for p in signature if p.kind == p.POSITIONAL_OR_KEYWORD
                 and p.name != 'self'))
@@ -270,6 +269,10 @@ class DarkCodec:
                 covariances of a decoding that has none.
         """
         raise NotImplementedError
+
+
+def _passes_on(self: Any, **kwargs: Any) -> None:
+    """As a class without an ``__init__`` does."""
 
 
 def where_they_are(array: Any) -> Any:

@@ -85,7 +85,8 @@ def read_by(decoder: Any, loss: Any = None,
     """The DARK codec in place of a built one, as its head was trained.
 
     Args:
-        decoder (BaseKeypointCodec): Any codec; one of ours stays as it is
+        decoder (BaseKeypointCodec): Any codec; one of ours stays as it is,
+            unless the loss contradicts it
         loss (nn.Module, optional): What the head was trained by. Defaults to
             ``None``: not known
         overrides (Mapping, optional): Keywords of the DARK codec
@@ -94,14 +95,15 @@ def read_by(decoder: Any, loss: Any = None,
         ValueError: A codec that DARK cannot read.
         TypeError: An override that the codec does not have.
     """
-    if isinstance(decoder, DarkCodec) and not overrides:
-        return decoder
     name = type(decoder).__name__
-    config = (decoder.config() if isinstance(decoder, DarkCodec)
-              else dark_codec(name, vars(decoder)))
-    if loss is not None:
-        config.update(codec_class(name).of_loss(
-            type(loss).__name__, getattr(loss, 'beta', 1.)))
-    kind: Any = codec_class(config.pop('type'))
-    codec: DarkCodec = kind(**{**config, **(overrides or {})})
+    ours = isinstance(decoder, DarkCodec)
+    config = decoder.config() if ours else dark_codec(name, vars(decoder))
+    told = {} if loss is None else codec_class(name).of_loss(
+        type(loss).__name__, getattr(loss, 'beta', 1.))
+    wanted = {**config, **told, **(overrides or {})}
+    if ours and wanted == config:
+        found: DarkCodec = decoder
+        return found
+    kind: Any = codec_class(wanted.pop('type'))
+    codec: DarkCodec = kind(**wanted)
     return codec

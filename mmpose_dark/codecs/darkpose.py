@@ -1,5 +1,5 @@
 """The codec of networks trained by DarkPose, the official code of DARK."""
-from typing import Any, Dict, Tuple
+from typing import Any, Tuple
 
 import numpy as np
 
@@ -45,8 +45,9 @@ class DarkPoseHeatmap(DarkHeatmap):
         array([[[ 20.3, 100.6]]], dtype=float32)
     """
 
-    STOCK: Dict[str, Tuple[str, ...]] = {}
+    STOCK = {}
     FOLLOWS = ('use_udp', )
+    SDK = False
 
     def __init__(self, input_size: Tuple[int, int],
                  heatmap_size: Tuple[int, int], sigma: float,
@@ -69,6 +70,5 @@ class DarkPoseHeatmap(DarkHeatmap):
 
     @property
     def shift_heatmap(self) -> bool:
-        """The centres coincide: a flipped-back heatmap is where it should be.
-        """
+        """The centres coincide: a flipped-back map is where it should be."""
         return False

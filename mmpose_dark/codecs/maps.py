@@ -14,6 +14,8 @@ class MapCodec(DarkCodec):
     heatmap_size: Tuple[int, int]
     sigma: float
     use_udp: bool
+    #: whether mmdeploy's SDK aligns maps and scores as this codec does
+    SDK = True
 
     #: input px per px of the heatmap, and what is added before, (x, y)
     decode_factor: Tuple[float, float]
@@ -137,6 +139,8 @@ class MapCodec(DarkCodec):
 
     def sdk(self, test_cfg: Mapping[str, Any]) -> Dict[str, Any]:
         """The official algorithm, from the raw peak, or the shift."""
+        if not self.SDK:
+            return super().sdk(test_cfg)
         if self.decoding == 'shift' and not self.use_udp:
             how: Dict[str, Any] = dict(post_process='default', use_udp=False)
         elif self.decoding != 'dark' or not self.modulation:

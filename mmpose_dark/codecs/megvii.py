@@ -34,6 +34,7 @@ class DarkMegviiHeatmap(DarkHeatmap):
 
     STOCK = {'MegviiHeatmap': ('input_size', 'heatmap_size', 'kernel_size')}
     FOLLOWS = ('sigma', 'use_udp')
+    SDK = False
     CENTRE = 0.5
     PEAK, SCORE_OFFSET = 255., 0.5
 

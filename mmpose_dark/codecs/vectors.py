@@ -43,7 +43,8 @@ class VectorCodec(DarkCodec):
     def flip_back(self, outputs: Sequence[Any], flip_indices: Sequence[int],
                   shift: float) -> Tuple[Any, ...]:
         """See :meth:`DarkCodec.flip_back`."""
-        return F.flip_simcc(*outputs, flip_indices, shift=shift)
+        x, y = outputs
+        return F.flip_simcc(x, y, flip_indices, shift=shift)
 
     def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
         """As of :class:`DarkHeatmap`; bins. MMPose does not move vectors."""

@@ -34,7 +34,6 @@ from .network_file import NetworkFile, read_network
 from .onnx_file import OPSET, OUTPUTS, write
 from .ready import READY, ready_codec, ready_metadata
 
-
 #: of a decoder; of similarities the areas of the people, too
 INPUTS = 'heatmaps', 'simcc_y'
 

@@ -104,9 +104,10 @@ class PoseNetwork(nn.Module):
             straight, mirrored = zip(*(
                 output.reshape(2, -1, *output.shape[1:])
                 for output in outputs))
-            outputs = [(one + other) * 0.5 for one, other in
-                       zip(straight, self.decoder.codec.flip_back(
-                           mirrored, self.flip_indices, self.flip_shift))]
+            back = self.decoder.codec.flip_back(
+                mirrored, self.flip_indices or (), self.flip_shift)
+            outputs = [(one + other) * 0.5
+                       for one, other in zip(straight, back)]
         return self.decoder(*outputs, areas=areas)
 
     def _sigmas(self) -> List[float]:

@@ -18,7 +18,7 @@ from .comparison import (
     comparison_table,
     summary,
 )
-from .heatmaps import MERGES, KeptHeatmaps, decoders, predict
+from .heatmaps import MERGES, KeptHeatmaps, predict
 from .metric import DarkCocoMetric
 from .ranking import (
     ap_gain,
@@ -31,15 +31,14 @@ from .reliability import LEVELS, Reliability, reliability_table
 from .runner import build_test_runner, only_test
 from .saved import load
 from .timing import environment, take_turns
-from .vectors import KeptVectors
 from .verdicts import verdict, verdict_text
 
 __all__ = [
-    'DarkCocoMetric', 'KeptHeatmaps', 'KeptVectors', 'LEVELS', 'MERGES',
+    'DarkCocoMetric', 'KeptHeatmaps', 'LEVELS', 'MERGES',
     'Reliability', 'add_intervals', 'ap_gain', 'build_test_runner',
     'calibration_report', 'coco_metric', 'compare', 'compare_each',
     'comparison_table',
-    'decoders', 'environment', 'evaluated', 'load', 'markdown_table',
+    'environment', 'evaluated', 'load', 'markdown_table',
     'mmpose_scores', 'only_test', 'predict', 'promised_scores',
     'promised_similarities', 'reliability_table', 'report_text', 'summary',
     'take_turns', 'verdict', 'verdict_text'

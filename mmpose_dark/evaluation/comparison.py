@@ -28,7 +28,7 @@ def compare(kept: KeptHeatmaps,
     """Score every decoder under every merge.
 
     Args:
-        kept (KeptHeatmaps): What a network predicted, or KeptVectors
+        kept (KeptHeatmaps): What a network predicted
         metric (BaseMetric): A metric of MMPose, with its ``dataset_meta``
         merges (Sequence[str]): Some of :data:`MERGES`. Defaults to all
         progress (callable): Wraps the cases, as ``rich.progress.track`` does
@@ -48,17 +48,17 @@ def compare_each(kept: KeptHeatmaps,
                  ) -> Iterator[Dict[str, Any]]:
     """:func:`compare`, each row as soon as it is there."""
     cases = [(merge, name, options) for merge in merges
-             for name, options in kept.decoders().items()]
+             for name, options in kept.codec.decodings().items()]
     if kept.configured:
         codec, merge = kept.configured
         yield _row(kept, metric, merge,
                    f'{type(codec).__name__}, as configured',
                    *kept.decode_as_configured())
-    merged, heatmaps = 'none', kept.heatmaps
+    merged, outputs = 'none', kept.outputs
     for merge, name, options in progress(cases):
         if merge != merged:
-            merged, heatmaps = merge, kept.merged(merge)
-        points, scores = kept.decode(heatmaps, **options)[:2]
+            merged, outputs = merge, kept.merged(merge)
+        points, scores = kept.decode(outputs, **options)[:2]
         yield _row(kept, metric, merge, name, points, scores)
 
 

@@ -173,13 +173,12 @@ class KeptHeatmaps:
 
     def save(self, path: Union[str, Path]) -> None:
         """Write them as :func:`load` reads them."""
-
-        shapes = zip(output_names(len(self.outputs)), self.outputs,
-                     self.flipped)
+        maps: Dict[str, Any] = {}
+        for name, straight, flipped in zip(output_names(len(self.outputs)),
+                                           self.outputs, self.flipped):
+            maps.update({name: straight, f'{name}_flip': flipped})
         np.savez_compressed(
-            path,
-            **{key: value for name, straight, flipped in shapes
-               for key, value in ((name, straight), (f'{name}_flip', flipped))},
+            path, **maps,
             codec=json.dumps(self.codec.config()),
             flip_indices=self.flip_indices,
             sigmas=self.sigmas,
@@ -190,7 +189,7 @@ class KeptHeatmaps:
 
 
 def output_names(num: int) -> Tuple[str, ...]:
-    """What outputs are called in a file."""
+    """What one output, or two, are called in a file."""
     return ('heatmaps', ) if num == 1 else ('simcc_x', 'simcc_y')
 
 

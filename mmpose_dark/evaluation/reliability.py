@@ -56,18 +56,18 @@ class Reliability(NamedTuple):
     reaches: np.ndarray
 
     @classmethod
-    def of(cls, kept: KeptHeatmaps, heatmaps: np.ndarray,
+    def of(cls, kept: KeptHeatmaps, outputs: Any,
            **options: Any) -> 'Reliability':
         """Of kept heatmaps, decoded by DARK.
 
         Args:
             kept (KeptHeatmaps): What a network predicted, and the truth
-            heatmaps (np.ndarray): As of ``kept.merged``
+            outputs (tuple): As of ``kept.merged``
             options: Arguments of its codec
         """
         points, scores, covariances = kept.decode(
-            heatmaps, return_covariance=True, **options)
-        stride = kept.stride
+            outputs, return_covariance=True, **options)
+        stride = kept.codec.stride
         errors = kept.errors(points) / stride
         people, joints = np.isfinite(errors[..., 0]).nonzero()
         seen = people, joints

@@ -10,7 +10,8 @@ import mmpose
 import numpy as np
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 
-from .heatmaps import KeptHeatmaps
+from ..codecs import build_codec
+from .heatmaps import KeptHeatmaps, output_names
 from .matching import share_around_boxes
 
 
@@ -21,7 +22,9 @@ def load(path: Union[str, Path],
 
     Args:
         path (str | Path): An ``.npz`` with ``heatmaps`` and ``heatmaps_flip``
-            in shape (N, K, H, W), floats or int16 of value * 4096,
+            in shape (N, K, H, W), floats or int16 of value * 4096, or of
+            SimCC ``simcc_x``, ``simcc_y``, ``simcc_x_flip`` and
+            ``simcc_y_flip``,
             ``input_center`` and ``input_scale`` (N, 2) as in MMPose's
             metainfo, ``ann_id`` (N, ). ``save`` adds ``codec`` and
             ``shift_heatmap`` (JSON), ``flip_indices`` and ``sigmas`` (K, );
@@ -39,18 +42,19 @@ def load(path: Union[str, Path],
         ValueError: A file of another kind, or annotations of other people.
     """
     file = _read_maps(path)
-    kept = []
-    for key in ('heatmaps', 'heatmaps_flip'):
-        maps = file[key]
-        scale = 4096 if maps.dtype == np.int16 else 1
-        kept.append(maps.astype(np.float32) / np.float32(scale))
+    names = output_names(1 if 'heatmaps' in file.files else 2)
+    straight, flipped = (
+        tuple(_floats(file[f'{name}{suffix}']) for name in names)
+        for suffix in ('', '_flip'))
     if 'codec' in file.files:
-        codec = json.loads(str(file['codec']))
+        codec = build_codec({
+            'type': 'DarkHeatmap', **json.loads(str(file['codec']))})
         flip_indices, sigmas = file['flip_indices'], file['sigmas']
     else:
-        width, height = kept[0].shape[:1:-1]
-        codec = dict(input_size=(4 * width, 4 * height),
-                     heatmap_size=(width, height), sigma=sigma)
+        width, height = straight[0].shape[:1:-1]
+        codec = build_codec(dict(
+            type='DarkHeatmap', input_size=(4 * width, 4 * height),
+            heatmap_size=(width, height), sigma=sigma))
         meta = parse_pose_metainfo(dict(from_file=str(
             Path(mmpose.__file__).parent /
             '.mim/configs/_base_/datasets/coco.py')))
@@ -61,7 +65,7 @@ def load(path: Union[str, Path],
     if missing:
         raise ValueError(f'{others}: the latter lacks annotations '
                          f'{sorted(missing)[:5]}')
-    num = kept[0].shape[1]
+    num = straight[0].shape[1]
     samples = []
     for i, (ann_id, centre, scale) in enumerate(zip(
             file['ann_id'].tolist(), file['input_center'],
@@ -76,7 +80,7 @@ def load(path: Union[str, Path],
         samples.append(dict(
             id=i, img_id=ann['image_id'], raw_ann_info=ann,
             category_id=ann['category_id'], input_center=centre,
-            input_scale=scale, input_size=tuple(codec['input_size']),
+            input_scale=scale, input_size=codec.input_size,
             gt_instances=dict(
                 bboxes=box[None], bbox_scores=np.ones(1),
                 keypoints=labels[..., :2],
@@ -87,8 +91,15 @@ def load(path: Union[str, Path],
                          'the box of their ann_id')
     moved = (json.loads(str(file['shift_heatmap']))
              if 'shift_heatmap' in file.files else None)
-    return KeptHeatmaps(kept[0], kept[1], list(map(int, flip_indices)),
+    return KeptHeatmaps(straight, flipped, list(map(int, flip_indices)),
                         samples, codec, np.array(sigmas), moved)
+
+
+def _floats(maps: np.ndarray) -> np.ndarray:
+    """int16 holds value * 4096."""
+    if maps.dtype == np.int16:
+        return maps.astype(np.float32) / np.float32(4096)
+    return maps
 
 
 def _read_maps(path: Union[str, Path]) -> Any:
@@ -99,8 +110,10 @@ def _read_maps(path: Union[str, Path]) -> Any:
     # of numpy: a text is taken for a pickle, an .npy has no names
     except (AttributeError, ValueError, zipfile.BadZipFile):
         raise ValueError(f'{path} is no .npz file') from None
-    need = {'heatmaps', 'heatmaps_flip', 'input_center', 'input_scale',
-            'ann_id'}
+    vectors = output_names(2)
+    maps = vectors if set(vectors) <= names else output_names(1)
+    need = {*maps, *(f'{name}_flip' for name in maps), 'input_center',
+            'input_scale', 'ann_id'}
     if need - names:
         raise ValueError(f'{path} lacks {sorted(need - names)}')
     return file

@@ -31,8 +31,9 @@ class DarkSimCCMixin(DarkHead):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        head: Any = self
         mine, its = ((tuple(part.input_size), part.simcc_split_ratio)
-                     for part in (self, self.decoder))
+                     for part in (head, self.decoder))
         if mine != its:
             raise ValueError(
                 'input_size and simcc_split_ratio of head and decoder must '

@@ -26,8 +26,9 @@ def modulation(fig, biased):
     """Fig. 3: a predicted heatmap before and after modulation."""
     from mmpose_dark.functional import decode_heatmaps, modulate_heatmaps
     from mmpose_dark.visualization.plots import STOCK, TRUTH, show_map
-    maps = biased.heatmaps.reshape(-1, *biased.heatmaps.shape[2:])
-    sigma = biased.codec['sigma']
+    maps = biased.outputs[0]
+    maps = maps.reshape(-1, *maps.shape[2:])
+    sigma = biased.codec.sigma
     raw = decode_heatmaps(maps, sigma, method='argmax')[0]
     dark = decode_heatmaps(maps, sigma)[0]
     # One whose peak is clear but ragged: modulation changes it most.
@@ -115,12 +116,12 @@ def phases(fig, biased, unbiased):
     """Where between the pixels the predictions fall."""
     fig.set_size_inches(8, 2.6)
     axes = fig.subplots(1, 3)
-    stride = biased.codec['input_size'][0] / biased.codec['heatmap_size'][0]
+    stride = biased.codec.stride[0]
     for axis, (kept, options, title) in zip(axes, (
             (biased, dict(decoding='argmax'), 'argmax, biased'),
             (biased, dict(decoding='shift'), 'standard shift, biased'),
             (unbiased, {}, 'DARK, unbiased'))):
-        points = kept.decode(kept.heatmaps, **options)[0] / stride
+        points = kept.decode(kept.outputs, **options)[0] / stride
         axis.hist((points[kept.truth()[1]] % 1).ravel(), 40, range=(0, 1),
                   density=True)
         axis.set(title=title, xlabel='fraction of a heatmap px')
