@@ -420,7 +420,11 @@ def test_other_kinds_have_detectors_or_say_so():
     from mmengine.config import Config
     assert 'hand' in networks.detector(None, None, Config(dict(
         dataset_type='CocoWholeBodyHandDataset'))).checkpoint
-    for kind in ('AP10KDataset', None):
+    animals = networks.detector(None, None, Config(dict(
+        dataset_type='AP10KDataset')))
+    assert 'rtmdet_m_8xb32-300e_coco' in animals.checkpoint
+    assert len(animals.categories) > 5
+    for kind in ('DeepFashionDataset', None):
         with pytest.raises(networks.CannotRun, match='--det-config'):
             networks.detector(None, None, Config(dict(dataset_type=kind)))
 
@@ -530,6 +534,8 @@ def test_a_network_that_sees_nothing_says_so(demo, tmp_path, capsys):
     (('a.jpg', '--config', 'none.py', '--whole-image'),
      'there is no config none.py'),
     (('a.jpg', '--config', str(DARK), '--whole-image'), 'its --checkpoint'),
+    (('a.jpg', '--config', 'mmpose::body_2d_keypoint/associative_embedding/'
+      'coco/ae_hrnet-w32_8xb24-300e_coco-512x512.py'), 'cannot be made DARK'),
     (('a.jpg', '--figures', '--bboxes', 'boxes.json'), 'COCO file'),
     (('a.jpg', '--figures', '--out', 'a.jpg/out'), 'nothing can be written'),
 ])

@@ -181,10 +181,12 @@ def _load(args: argparse.Namespace) -> Tuple[Any, Finder]:
     from mmengine.device import get_device
 
     from ..checkpoints import load_model
+    from ..config import darkify
     find = _finder(args)
     poses = networks.pose_network(
         *((str(CONFIG), str(CHECKPOINT)) if args.figures else
           (args.config, args.checkpoint)))
+    darkify(poses.cfg)  # refused here, it is before all downloads
     detector = None if find else networks.detector(
         args.det_config, args.det_checkpoint, poses.cfg)
     networks.fetch([poses, detector] if detector else [poses])

@@ -13,6 +13,10 @@ DEFAULT = ('mmpose::body_2d_keypoint/topdown_heatmap/coco/'
            'td-hm_hrnet-w32_8xb64-210e_coco-256x192.py')
 
 
+#: alias of a detector that MMPose goes by -> its config
+ALIASES = {'rtmdet-m': 'mmdet::rtmdet/rtmdet_m_8xb32-300e_coco.py'}
+
+
 class Network(NamedTuple):
     """What is needed to build one."""
 
@@ -72,14 +76,15 @@ def detector(config: Optional[str], checkpoint: Optional[str],
     module = getattr(DATASETS.get(dataset) if dataset else None,
                      '__module__', '')
     kind = module.partition('datasets.datasets.')[2].partition('.')[0]
-    known = default_det_models.get(kind, {})
-    if not known.get('weights'):
+    known = default_det_models.get(kind)
+    if not known:
         raise CannotRun(
             f'MMPose has no detector of its own for the {dataset} of this '
             'config:\nname one by --det-config, or say --whole-image')
-    return Network('people', read_config(known['model']),
-                   checkpoint or known['weights'], options[1],
-                   tuple(known['cat_ids']))
+    name = ALIASES.get(known['model'], known['model'])
+    return Network('people', read_config(name),
+                   checkpoint or known['weights'] or _published(
+                       name, *options), options[1], tuple(known['cat_ids']))
 
 
 def _published(name: str, option: str, needed: str) -> str:
