@@ -1,14 +1,15 @@
 """Shared: heatmaps with known truth, and commands run in this process."""
 import contextlib
+import importlib.util
 import re
 import runpy
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 import pytest
+from mmpose_dark import functional as F  # noqa: N812  before MMPose
 
 
 def _version(name):
@@ -42,6 +43,11 @@ needs_mmengine_0_9 = pytest.mark.skipif(
 
 #: sigma and heatmap size (W, H) as the paper pairs them
 SIZES = [(1, (24, 32)), (2, (48, 64)), (3, (72, 96))]
+
+#: the same of vectors, maps and volumes; some much shorter along one axis
+every_size = pytest.mark.parametrize('sigma, size', [
+    (2, (48, )), (4.9, (96, )), *SIZES, (1.5, (60, 17)), (1, (12, 14, 10)),
+    (2, (24, 28, 20)), (1.5, (9, 33, 16))], ids=str)
 
 
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
@@ -86,6 +92,10 @@ def rng():
     return np.random.default_rng(20231123)
 
 
+#: the kinds of arrays that can be had; a hypothesis test cannot skip one
+KINDS = [kind for kind in ('numpy', 'torch') if importlib.util.find_spec(kind)]
+
+
 def as_kind(array, kind):
     """``array`` as the given kind of array, and back with ``to_numpy``."""
     if kind == 'torch':
@@ -99,18 +109,36 @@ def to_numpy(array):
 
 
 def noisy_gaussians(rng, sigma, size, num, noise, margin=0., dtype=np.float32):
-    """Peaks at uniform positions ``margin`` px inside the map.
+    """Peaks at uniform positions ``margin`` px inside maps of any axes.
 
     Returns:
-        tuple: (num, H, W) maps and (num, 2) positions.
+        tuple: (num, ..., H, W) maps and (num, D) positions, x first as in
+        ``size``.
     """
-    width, height = size
     points = np.stack([
-        rng.uniform(margin, width - 1 - margin, num),
-        rng.uniform(margin, height - 1 - margin, num)
-    ], -1)
-    row = np.exp(-(np.arange(width) - points[:, :1])**2 / (2 * sigma**2))
-    column = np.exp(-(np.arange(height) - points[:, 1:])**2 / (2 * sigma**2))
-    maps = column[:, :, None] * row[:, None, :]
+        rng.uniform(margin, n - 1 - margin, num) for n in size], -1)
+    maps = np.ones((num, *[1] * len(size)))
+    for axis, n in enumerate(size):
+        line = np.exp(-(np.arange(n) - points[:, axis:axis + 1])**2 /
+                      (2 * sigma**2))
+        spread = [num, *[1] * len(size)]
+        spread[-1 - axis] = n
+        maps = maps * line.reshape(spread)
     maps = maps + noise * rng.standard_normal(maps.shape)
     return maps.astype(dtype), points
+
+
+def near_border(points, size, reach=1.5):
+    """Which positions are closer than that to an end of an axis."""
+    return np.minimum(points, np.array(size) - 1 - points).min(-1) < reach
+
+
+def decode(maps, sigma, axes, **switches):
+    """Maps of so many axes by the function for them.
+
+    Returns:
+        list: As numpy arrays, positions (..., D) of vectors too.
+    """
+    read = {1: F.decode_vectors, 2: F.decode_heatmaps, 3: F.decode_volumes}
+    points, *rest = map(to_numpy, read[axes](maps, sigma, **switches))
+    return [points[..., None] if axes == 1 else points, *rest]

@@ -235,7 +235,7 @@ def transform(matrix, points):
 
 def darkpose_predictions(heatmaps, matrix, kernel_size):
     """``get_final_preds``: to the image by the matrix of the heatmap."""
-    points = np.array([oracle.official_dark(heatmap, kernel_size)[:2]
+    points = np.array([oracle.official_dark(heatmap, kernel_size)[0]
                        for heatmap in heatmaps])
     inverse = cv2.invertAffineTransform(matrix)
     return transform(inverse, points)
@@ -280,7 +280,7 @@ def test_alignment_is_that_of_darkpose(rng, size, map_size, sigma,
         to_input = darkpose_matrix(center, scale, size)
         to_map = darkpose_matrix(center, scale, map_size)
         heatmaps = np.stack([
-            oracle.gaussian(*point, *map_size, sigma)
+            oracle.gaussian(point, map_size, sigma)
             for point in transform(to_map, joints)])
         want = darkpose_predictions(heatmaps, to_map, kernel_size)
 

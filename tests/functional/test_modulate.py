@@ -1,4 +1,5 @@
 """Modulation against OpenCV and the algebra of Gaussians."""
+import cv2
 import numpy as np
 import oracle
 import pytest
@@ -19,16 +20,21 @@ def test_equals_opencv(rng, kind, kernel_size):
     ours = to_numpy(modulate_heatmaps(
         as_kind(maps, kind), 2., blur_kernel_size=kernel_size))
     for heatmap, out in zip(maps, ours):
+        padded = np.pad(heatmap, kernel_size)  # with zeros, as DarkPose does
+        blurred = cv2.GaussianBlur(padded, (kernel_size, kernel_size), 0)[
+            kernel_size:-kernel_size, kernel_size:-kernel_size]
+        np.testing.assert_allclose(out, eq_11(blurred, heatmap), atol=2e-6)
         np.testing.assert_allclose(
-            out, eq_11(oracle.blur(heatmap, kernel_size), heatmap), atol=2e-6)
+            oracle.blur(heatmap, kernel_size),
+            blurred * (heatmap.max() / blurred.max()), atol=2e-6)
 
 
 @pytest.mark.parametrize('sigma, size', SIZES)
 def test_blurred_gaussian_is_a_wider_gaussian(sigma, size):
     centre = (size[0] / 2 + 0.3, size[1] / 2 - 0.4)
-    heatmap = oracle.gaussian(*centre, *size, sigma)
+    heatmap = oracle.gaussian(centre, size, sigma)
     ours = modulate_heatmaps(heatmap, sigma)
-    wider = oracle.gaussian(*centre, *size, sigma * 2**0.5)
+    wider = oracle.gaussian(centre, size, sigma * 2**0.5)
     # within the 2.5 sigma at which the kernel is cut
     np.testing.assert_allclose(ours, eq_11(wider, heatmap), atol=0.01)
 
@@ -52,7 +58,7 @@ def test_flat_maps_stay_finite(value):
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 def test_without_a_positive_value_is_blurred_only(kind):
     """Eq. 11 with a negative maximum would turn the map upside down."""
-    maps = oracle.gaussian(10, 12, 24, 32, 2.)[None] - 2
+    maps = oracle.gaussian((10, 12), (24, 32), 2.)[None] - 2
     out = to_numpy(modulate_heatmaps(as_kind(maps, kind), 2.))
     inner = out[0, 5:-5, 5:-5]
     assert np.unravel_index(inner.argmax(), inner.shape) == (7, 5)

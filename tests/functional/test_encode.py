@@ -19,7 +19,7 @@ def test_follows_the_formula(kind, dtype):
     assert maps.dtype == dtype and maps.shape == (3, 32, 24)
     for heatmap, (x, y) in zip(maps, points):
         np.testing.assert_allclose(
-            heatmap, oracle.gaussian(x, y, 24, 32, 1.7), atol=1e-6)
+            heatmap, oracle.gaussian((x, y), (24, 32), 1.7), atol=1e-6)
 
 
 @pytest.mark.parametrize('sigma, size', SIZES)
