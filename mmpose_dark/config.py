@@ -2,6 +2,7 @@
 import copy
 import itertools
 import os
+from typing import Any, List
 
 from mmengine.config import Config
 from mmengine.hub import get_config
@@ -16,13 +17,9 @@ from .functional.checks import check_choice
 from .shipped import CONFIGS
 
 
-def darkify(cfg,
-            *,
-            head=False,
-            device_targets=False,
-            alignment='keep',
-            score='stock',
-            **codec_overrides):
+def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
+            alignment: str = 'keep', score: str = 'stock',
+            **codec_overrides: Any) -> Config:
     """A config of a top-down heatmap or SimCC model, every codec made DARK.
 
     Every entry that builds a codec is swapped, wherever it is nested: in
@@ -103,7 +100,7 @@ def darkify(cfg,
     return cfg
 
 
-def load_config(cfg):
+def load_config(cfg: Any) -> Config:
     """A config of its own from a Config, a path or a name, see darkify."""
     if isinstance(cfg, Config):
         return copy.deepcopy(cfg)
@@ -118,7 +115,7 @@ def load_config(cfg):
     return Config.fromfile(cfg)
 
 
-def _check_vectors(cfg, alignment, device_targets):
+def _check_vectors(cfg: Any, alignment: str, device_targets: bool) -> None:
     of_vectors = [name for name in _codecs_of(cfg)
                   if codec_class(name).OUTPUTS > 1]
     if not of_vectors:
@@ -133,14 +130,14 @@ def _check_vectors(cfg, alignment, device_targets):
             'short enough to travel. Leave it out')
 
 
-def _codecs_of(cfg):
+def _codecs_of(cfg: Any) -> List[str]:
     """Names of the codecs in a config that DARK knows."""
     known = {*CODECS, *(stock for codec in CODECS.values()
                         for stock in codec.STOCK)}
     return [name for _, name in entries(cfg._cfg_dict) if name in known]
 
 
-def _show_what_decodes(cfg):
+def _show_what_decodes(cfg: Any) -> None:
     """A stock ``codec`` that nothing uses must not look used.
 
     Those of MMPose's UDP configs for DeepFashion do not reach the head.
@@ -149,7 +146,7 @@ def _show_what_decodes(cfg):
         cfg.codec = copy.deepcopy(cfg.model.head.decoder)
 
 
-def _swap_codecs(cfg, overrides):
+def _swap_codecs(cfg: Any, overrides: Any) -> None:
     found = [(entry, name) for entry, name in entries(cfg._cfg_dict)
              if name in KEYPOINT_CODECS.module_dict]
     try:
@@ -169,7 +166,7 @@ def _swap_codecs(cfg, overrides):
         ) from None
 
 
-def _tell_of_losses(cfg):
+def _tell_of_losses(cfg: Any) -> None:
     """A codec knows what follows from the loss beside it, as beta of SimCC."""
     for entry, _ in list(entries(cfg._cfg_dict)):
         loss, decoder = (entry.get(key) for key in ('loss', 'decoder'))
@@ -180,14 +177,14 @@ def _tell_of_losses(cfg):
         if name in CODECS:
             built = KEYPOINT_CODECS.build(decoder)
             told = {key: value for key, value in CODECS[name].of_loss(
-                of_loss, loss.get('beta', 1.)).items()
+                str(of_loss), loss.get('beta', 1.)).items()
                 if key not in decoder and value != getattr(built, key)
                 and not getattr(built, 'normalize', False)}
             # A dict of its own: pipelines may share the other.
             entry['decoder'] = dict(decoder, **told) if told else decoder
 
 
-def _what_is_in(cfg):
+def _what_is_in(cfg: Any) -> str:
     """Model and head of a config, for a message."""
     model = cfg.get('model') or {}
     names = (name for entry in (model, model.get('head') or {})
@@ -195,7 +192,7 @@ def _what_is_in(cfg):
     return ' with '.join(filter(None, names)) or 'no model'
 
 
-def _align_corners(cfg):
+def _align_corners(cfg: Any) -> None:
     for entry, name in entries(cfg._cfg_dict):
         if name == 'TopdownAffine':
             entry['use_udp'] = True
@@ -203,7 +200,7 @@ def _align_corners(cfg):
     cfg.model.setdefault('test_cfg', {})['shift_heatmap'] = False
 
 
-def _swap_heads(cfg):
+def _swap_heads(cfg: Any) -> None:
     heads = [(entry, name) for entry, name in entries(cfg.model)
              if name and name.endswith('Head') and 'decoder' in entry]
     for entry, name in heads:
@@ -213,7 +210,7 @@ def _swap_heads(cfg):
         entry['type'] = f'mmpose_dark.{HEADS.get(name, name)}'
 
 
-def _score_by_similarity(cfg):
+def _score_by_similarity(cfg: Any) -> None:
     from mmpose.apis.inference import dataset_meta_from_config
     meta = dataset_meta_from_config(cfg, 'test') or dataset_meta_from_config(
         cfg, 'train')
@@ -231,7 +228,7 @@ def _score_by_similarity(cfg):
                      sigmas=[round(sigma, 6) for sigma in sigmas.tolist()])
 
 
-def _swap_distiller(cfg, head, overrides):
+def _swap_distiller(cfg: Any, head: bool, overrides: Any) -> None:
     for entry, name in entries(cfg.get('model') or {}):
         if name in ('DWPoseDistiller', 'DarkDWPoseDistiller'):
             entry['type'] = 'mmpose_dark.DarkDWPoseDistiller'
@@ -240,7 +237,7 @@ def _swap_distiller(cfg, head, overrides):
                 **(dict(flip_shift='exact') if head else {})}
 
 
-def _import_us(cfg):
+def _import_us(cfg: Any) -> None:
     """Where the config is dumped, MMPose's own tools find our names by it."""
     theirs = cfg.get('custom_imports') or {}
     names = theirs.get('imports') or []
@@ -250,7 +247,7 @@ def _import_us(cfg):
         *dict.fromkeys(['mmpose_dark', *names])])
 
 
-def _swap_target_transforms(cfg):
+def _swap_target_transforms(cfg: Any) -> None:
     for entry, name in entries(cfg._cfg_dict):
         if name == 'GenerateTarget':
             entry['type'] = 'mmpose_dark.GenerateDarkTarget'

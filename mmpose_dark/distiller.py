@@ -1,4 +1,6 @@
 """The distiller of DWPose, whose networks are in configs of their own."""
+from typing import Any
+
 from mmpose.models.distillers import DWPoseDistiller
 from mmpose.registry import MODELS
 
@@ -18,6 +20,6 @@ class DarkDWPoseDistiller(DWPoseDistiller):
         kwargs: As of :class:`mmpose.models.DWPoseDistiller`
     """
 
-    def __init__(self, *args, dark=None, **kwargs):
+    def __init__(self, *args: Any, dark: Any = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         apply_dark(self.student, **dark or {})

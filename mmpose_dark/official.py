@@ -8,7 +8,7 @@ HeatmapHead are the same networks, their layers named alike, below
 how the network is to be fed and read goes into a config.
 """
 import re
-from typing import Dict, Mapping, NamedTuple, Tuple
+from typing import Any, Dict, Mapping, NamedTuple, Tuple
 
 import torch
 from mmengine.config import Config
@@ -20,7 +20,7 @@ from .conventions import OFFICIAL_CODES
 from .functional.checks import check_choice
 
 #: blocks of the four stages, whether they are bottlenecks -> name
-_RESNETS = {
+_RESNETS: Dict[Tuple[Tuple[int, ...], bool], str] = {
     ((2, 2, 2, 2), False): 'res18',
     ((3, 4, 6, 3), False): 'res34',
     ((3, 4, 6, 3), True): 'res50',
@@ -46,7 +46,7 @@ class Network(NamedTuple):
     num_keypoints: int
 
 
-def weights_of(checkpoint) -> Dict[str, Tensor]:
+def weights_of(checkpoint: Any) -> Dict[str, Tensor]:
     """The weights in what the official code saves.
 
     Args:
@@ -176,9 +176,7 @@ def check_fit(state_dict: Mapping[str, Tensor],
         raise ValueError('; '.join(problems))
 
 
-def official_config(cfg,
-                    network: Network,
-                    code: str,
+def official_config(cfg: Any, network: Network, code: str,
                     caffe: bool = False) -> Config:
     """A config that feeds and reads a network as its own code did.
 
@@ -236,18 +234,18 @@ def official_config(cfg,
     return cfg
 
 
-def _count(weights, pattern):
+def _count(weights: Any, pattern: str) -> int:
     return len({match.group(1) for match in map(
         re.compile(pattern).match, weights) if match})
 
 
-def _listed(names, most=8):
+def _listed(names: Any, most: int = 8) -> Any:
     names = list(names)
     rest = f' and {len(names) - most} more' if len(names) > most else ''
     return ', '.join(names[:most]) + rest
 
 
-def _said(value):
+def _said(value: Any) -> str:
     if isinstance(value, Mapping):
         return 'a dict of ' + (_listed(map(str, value)) or 'nothing')
     return f'a {type(value).__name__}'

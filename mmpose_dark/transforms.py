@@ -1,4 +1,7 @@
 """Targets that travel as coordinates."""
+from typing import Any, Dict
+
+import numpy as np
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.datasets.transforms import GenerateTarget
 from mmpose.registry import TRANSFORMS
@@ -45,7 +48,9 @@ class GenerateDarkTarget(GenerateTarget):
         TypeError: An encoder that is no :class:`DarkHeatmap`.
     """
 
-    def __init__(self, encoder, **kwargs):
+    encoder: Any
+
+    def __init__(self, encoder: Any, **kwargs: Any) -> None:
         if isinstance(encoder, (list, tuple)) or kwargs.get('multilevel'):
             raise ValueError(
                 f'{type(self).__name__} takes one encoder: the head draws the '
@@ -64,11 +69,12 @@ class _Labels(BaseKeypointCodec):
 
     label_mapping_table = {name: name for name in LABELS}
 
-    def __init__(self, codec):
+    def __init__(self, codec: Any) -> None:
         self.codec = codec
 
-    def encode(self, keypoints, keypoints_visible=None):
+    def encode(self, keypoints: np.ndarray,
+               keypoints_visible: Any = None) -> Dict[str, np.ndarray]:
         return self.codec.encode_labels(keypoints, keypoints_visible)
 
-    def decode(self, encoded):
+    def decode(self, encoded: Any) -> Any:
         return self.codec.decode(encoded)

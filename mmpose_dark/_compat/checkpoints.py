@@ -5,12 +5,13 @@ writes beside the weights (open-mmlab/mmengine issues 1639 and 1650). Exactly
 those globals are allow-listed; the check stays on.
 """
 import types
+from typing import Any
 
 import numpy as np
 import torch
 
 
-def allow():
+def allow() -> None:
     """Allow-list what mmengine writes; nothing before torch 2.6.
 
     Earlier, loading is unchecked by default, and an allow-list that names
@@ -28,6 +29,7 @@ def allow():
     ]
     # A checkpoint names numpy's internals by the numpy that wrote it: 1 says
     # numpy.core, 2 says numpy._core.
+    rebuild: Any
     for rebuild in (np.empty(0).__reduce__()[0], np.float64().__reduce__()[0]):
         allowed += [(rebuild, f'numpy.{core}.multiarray.{rebuild.__name__}')
                     for core in ('core', '_core')]
@@ -38,7 +40,7 @@ def allow():
     torch.serialization.add_safe_globals(allowed)
 
 
-def _history_buffer_attribute(obj, name):
+def _history_buffer_attribute(obj: Any, name: str) -> Any:
     """``getattr`` for checkpoints: HistoryBuffer's four statistics, no more.
 
     mmengine pickles its log history with references to these methods, which

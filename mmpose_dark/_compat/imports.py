@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import sys
 from pathlib import Path
+from typing import Any
 
 from . import engine
 
@@ -25,7 +26,7 @@ _MOVED = {
 }
 
 
-def install():
+def install() -> None:
     """Leave word, once."""
     if any(isinstance(finder, _First) for finder in sys.meta_path):
         return
@@ -40,7 +41,8 @@ def install():
 class _First:
     """Asked for every module before all others."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(self, name: str, path: Any = None,
+                  target: Any = None) -> Any:
         if name == _COCO and not self._works(name):
             return _stand_in(name)
         if name in _THEN:
@@ -50,7 +52,7 @@ class _First:
                                       name=name)
         return None
 
-    def _real(self, name, path=None):
+    def _real(self, name: str, path: Any = None) -> Any:
         """What would be found without this finder."""
         for finder in sys.meta_path:
             if finder is not self and hasattr(finder, 'find_spec'):
@@ -59,7 +61,7 @@ class _First:
                     return spec
         return None
 
-    def _works(self, name):
+    def _works(self, name: str) -> bool:
         """Whether a package is there and its compiled part fits numpy's."""
         spec = self._real(name)
         if spec is None:
@@ -77,12 +79,12 @@ class _First:
         return True
 
     @staticmethod
-    def _and_then(spec, then):
+    def _and_then(spec: Any, then: Any) -> Any:
         """A module that is handed on as soon as it is there."""
         if spec is not None:
             execute = spec.loader.exec_module
 
-            def exec_module(module):
+            def exec_module(module: Any) -> None:
                 execute(module)
                 then(module)
 
@@ -94,36 +96,37 @@ class _Last:
     """Asked for a module that nobody else has."""
 
     @staticmethod
-    def find_spec(name, path=None, target=None):
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
         if name != _OPERATORS:
             return None
+        loader: Any = _Last
         return importlib.machinery.ModuleSpec(
-            name, _Last, origin='placeholder of mmpose_dark')
+            name, loader, origin='placeholder of mmpose_dark')
 
     @staticmethod
-    def create_module(spec):
+    def create_module(spec: Any) -> Any:
         return None
 
     @staticmethod
-    def exec_module(module):
+    def exec_module(module: Any) -> None:
         module.__getattr__ = _operator
 
 
-def _operator(name):
+def _operator(name: str) -> Any:
     if name.startswith('__'):
         raise AttributeError(name)
     from .operators import operator
     return operator(name)
 
 
-def _stand_in(name):
+def _stand_in(name: str) -> Any:
     folder = Path(__file__).parent / name
     return importlib.util.spec_from_file_location(
         name, folder / '__init__.py',
         submodule_search_locations=[str(folder)])
 
 
-def _register(registry):
+def _register(registry: Any) -> None:
     """Tell MMPose's registries of us, and torch and the user of MMPose."""
     from . import checkpoints, versions
     versions.warn_of_known_trouble()

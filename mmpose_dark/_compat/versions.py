@@ -1,6 +1,7 @@
 """Versions of other packages that are known to break something."""
 import re
 import warnings
+from typing import List
 
 #: module -> (from which version on, or before which, what happens there)
 _TROUBLE = (
@@ -14,7 +15,7 @@ _TROUBLE = (
 )
 
 
-def warn_of_known_trouble():
+def warn_of_known_trouble() -> None:
     """Say which installed versions break what."""
     for name, sign, version, what in _TROUBLE:
         found = __import__(name).__version__
@@ -24,5 +25,5 @@ def warn_of_known_trouble():
                 f'{version} {what}', stacklevel=2)
 
 
-def _parts(version):
+def _parts(version: str) -> List[int]:
     return [int(part) for part in re.findall(r'\d+', version)[:2]]

@@ -4,6 +4,7 @@
 and loads on first use.
 """
 from importlib import import_module
+from typing import Any
 
 #: name -> the module that defines it
 _PARTS = {
@@ -19,7 +20,7 @@ _PARTS = {
 __all__ = sorted(_PARTS)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name not in _PARTS:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
     return getattr(import_module(_PARTS[name], __name__), name)

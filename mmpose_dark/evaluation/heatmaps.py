@@ -193,7 +193,7 @@ def output_names(num: int) -> Tuple[str, ...]:
     return ('heatmaps', ) if num == 1 else ('simcc_x', 'simcc_y')
 
 
-def _area(sample):
+def _area(sample: Any) -> float:
     """Image px^2 of a person, as labelled or else as MMPose takes it."""
     x, y, right, bottom = sample['gt_instances']['bboxes'][0]
     return sample.get('raw_ann_info', {}).get(

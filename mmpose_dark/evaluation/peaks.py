@@ -156,7 +156,7 @@ def hard_cases(rng: np.random.Generator, num: int, size: Size, sigma: float,
                noise: float) -> Iterator[Tuple[str, List[Group]]]:
     """Maps that are not what a codec expects: a name and groups of maps."""
 
-    def plain(points, size=size, sigma=sigma):
+    def plain(points: np.ndarray, size: Any = size, sigma: Any = sigma) -> Any:
         return draw_peaks(rng, points, size, sigma, noise)
 
     points = uniform(rng, num, size, 3 * sigma + 1)

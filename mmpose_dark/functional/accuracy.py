@@ -1,6 +1,6 @@
 """Accuracy of heatmaps against heatmaps: the number that training logs."""
 import math
-from typing import Tuple
+from typing import Any, Tuple
 
 from .backends import Array, Backend, as_maps, backend_of
 
@@ -91,7 +91,7 @@ def vector_accuracy(vectors: Tuple[Array, Array],
     return _mean_share(xp, distance < limit, weights)
 
 
-def _bins(xp, *vectors):
+def _bins(xp: Any, *vectors: Any) -> Any:
     """(B, K) x and y of the maxima; -1 where not both are positive."""
     index = [xp.argmax(part) for part in vectors]
     x_top, y_top = (xp.take_last(part, i) for part, i in zip(vectors, index))
@@ -99,7 +99,7 @@ def _bins(xp, *vectors):
     return [xp.where(absent, -1, i) for i in index]
 
 
-def _mean_share(xp, hit, weights):
+def _mean_share(xp: Any, hit: Any, weights: Any) -> Any:
     """The mean over the keypoints of the share of joints that are hit."""
     counts = weights > 0
     like = xp.as_float(weights, 'weights')

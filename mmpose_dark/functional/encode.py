@@ -13,7 +13,7 @@ exponentiated.
 """
 import math
 from functools import lru_cache
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 from .backends import Array, Backend, backend_of, table
 from .checks import check_choice, check_sigma, check_size
@@ -160,7 +160,7 @@ def _checked(keypoints: Array, *settings: object
 
 
 @lru_cache(maxsize=64, typed=True)
-def _settings(heatmap_size, sigma, unbiased):
+def _settings(heatmap_size: Any, sigma: Any, unbiased: Any) -> Any:
     check_choice('unbiased', unbiased, (True, False))
     return check_size(heatmap_size, 'heatmap_size'), check_sigma(sigma)
 

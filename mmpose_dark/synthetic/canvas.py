@@ -4,6 +4,7 @@ Coordinates are pixel centres: index i is at coordinate i.
 """
 from copy import copy
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ class Canvas:
         image (np.ndarray): What is there already, uint8, (h, w, 3).
     """
 
-    def __init__(self, image):
+    def __init__(self, image: np.ndarray) -> None:
         h, w = image.shape[:2]
         self.size = w, h
         self.image = cv2.resize(image, (_ZOOM * w, _ZOOM * h))
@@ -36,7 +37,7 @@ class Canvas:
         other.image, other.owner = self.image.copy(), self.owner.copy()
         return other
 
-    def hull(self, discs, paint, owner=0):
+    def hull(self, discs: Any, paint: Any, owner: int = 0) -> None:
         """Fill the convex hull of some discs.
 
         Args:
@@ -55,20 +56,20 @@ class Canvas:
             return
         origin = max(x, 0), max(y, 0)
         corners = np.rint((outline - origin) * 2**_SHIFT).astype(np.int32)
-        mask = np.zeros_like(owners)
-        cv2.fillConvexPoly(mask, corners, 255, shift=_SHIFT)
-        cv2.fillConvexPoly(owners, corners, owner, shift=_SHIFT)
+        mask: Any = np.zeros_like(owners)
+        cv2.fillConvexPoly(mask, corners, (255, ), shift=_SHIFT)
+        cv2.fillConvexPoly(owners, corners, (owner, ), shift=_SHIFT)
         axis = _ZOOM * discs[[0, -1], :2] - origin
         patch = paint.patch(mask.shape, axis, _ZOOM * discs[:, 2].max())
         cv2.copyTo(patch, mask, image)
 
-    def owners(self, points):
+    def owners(self, points: np.ndarray) -> np.ndarray:
         """Who is seen at points (n, 2) in px, uint8, (n, ); clipped."""
         h, w = self.owner.shape
         x, y = np.rint(_ZOOM * points + (_ZOOM - 1) / 2).astype(int).T
         return self.owner[y.clip(0, h - 1), x.clip(0, w - 1)]
 
-    def picture(self):
+    def picture(self) -> np.ndarray:
         """The picture, uint8, (h, w, 3)."""
         return cv2.resize(self.image, self.size, interpolation=cv2.INTER_AREA)
 
@@ -82,14 +83,15 @@ class Paint:
         period (float): Distance of the stripes in px; 0 for none.
     """
 
-    def __init__(self, rng, colour, period=0):
+    def __init__(self, rng: np.random.Generator, colour: Any,
+                 period: float = 0) -> None:
         self.colour = np.clip(colour + rng.normal(0, 12, 3), 0, 255)
         self.stripe = np.clip(self.colour + rng.normal(0, 70, 3), 0, 255)
         self.grain = rng.uniform(.05, .5)
         self.origin = rng.random(2)
         self.period = _ZOOM * period
 
-    def patch(self, shape, axis, radius):
+    def patch(self, shape: Any, axis: Any, radius: float) -> np.ndarray:
         """A piece of it, uint8, (*shape, 3), as long as axis (2, 2)."""
         h, w = shape
         noise = _noise(*GRAIN)
@@ -98,7 +100,8 @@ class Paint:
         y, x = (self.origin * np.subtract(noise.shape[:2], shape)).astype(int)
         shade = self.colour - 128 * self.grain
         patch = cv2.convertScaleAbs(noise[y:y + h, x:x + w], alpha=self.grain)
-        patch = cv2.add(patch, (*shade, 0))
+        tint: Any = (*shade, 0)
+        patch = cv2.add(patch, tint)
         if self.period:
             length = np.linalg.norm(axis[1] - axis[0]) + 1e-6
             along = (axis[1] - axis[0]) / length
@@ -110,7 +113,8 @@ class Paint:
         return patch
 
 
-def add_noise(rng, image, contrast, amount, *cells):
+def add_noise(rng: np.random.Generator, image: np.ndarray, contrast: float,
+              amount: float, *cells: Any) -> np.ndarray:
     """Add a random piece of noise to the image, its contrast changed."""
     h, w = image.shape[:2]
     noise = _noise(*cells)
@@ -120,7 +124,7 @@ def add_noise(rng, image, contrast, amount, *cells):
 
 
 @lru_cache
-def _noise(*cells):
+def _noise(*cells: Any) -> np.ndarray:
     """Noise with so many cells per side, uint8, (1280, 1280, 3), around 128;
     each scale adds a standard deviation of up to 40.
     """

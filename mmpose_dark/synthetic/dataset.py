@@ -1,6 +1,7 @@
 """A data set of drawn people in COCO's format."""
 import json
 from pathlib import Path
+from typing import Any, Callable, Union
 
 import cv2
 import numpy as np
@@ -9,7 +10,8 @@ from .body import KEYPOINTS, SKELETON
 from .scene import draw_scene
 
 
-def make_figures(out_dir, num_images, seed=0, progress=iter):
+def make_figures(out_dir: Union[str, Path], num_images: int, seed: int = 0,
+                 progress: Callable[[Any], Any] = iter) -> Path:
     """Write a data set of pictures with one annotated figure each.
 
     Picture i depends on ``seed`` and i alone: a longer data set starts with

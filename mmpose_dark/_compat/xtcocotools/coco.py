@@ -1,5 +1,6 @@
 """A data set and its annotations."""
 import json
+from typing import Any
 
 import numpy as np
 from pycocotools import coco
@@ -14,7 +15,8 @@ class COCO(coco.COCO):
         ann_data (dict, optional): What the file holds, if it is read already
     """
 
-    def __init__(self, annotation_file=None, test_index=None, ann_data=None):
+    def __init__(self, annotation_file: Any = None, test_index: Any = None,
+                 ann_data: Any = None) -> None:
         super().__init__()
         self.anno_file = [annotation_file]
         self.test_index = test_index
@@ -36,7 +38,8 @@ class COCO(coco.COCO):
 
     # pycocotools takes a string for the list of its letters.
 
-    def getAnnIds(self, imgIds=(), catIds=(), areaRng=(), iscrowd=None):
+    def getAnnIds(self, imgIds: Any = (), catIds: Any = (), areaRng: Any = (),
+                  iscrowd: Any = None) -> Any:
         """Ids of the annotations that fit, an area at the low end included."""
         ids = super().getAnnIds(_listed(imgIds), _listed(catIds),
                                 iscrowd=iscrowd)
@@ -45,27 +48,28 @@ class COCO(coco.COCO):
         low, high = areaRng
         return [i for i in ids if low <= self.anns[i]['area'] < high]
 
-    def getCatIds(self, catNms=(), supNms=(), catIds=()):
+    def getCatIds(self, catNms: Any = (), supNms: Any = (),
+                  catIds: Any = ()) -> Any:
         """Ids of the categories that fit."""
         return super().getCatIds(*map(_listed, (catNms, supNms, catIds)))
 
-    def getImgIds(self, imgIds=(), catIds=()):
+    def getImgIds(self, imgIds: Any = (), catIds: Any = ()) -> Any:
         """Ids of the images that fit."""
         return super().getImgIds(_listed(imgIds), _listed(catIds))
 
-    def loadAnns(self, ids=()):
+    def loadAnns(self, ids: Any = ()) -> Any:
         """Annotations by their ids."""
         return super().loadAnns(_listed(ids))
 
-    def loadCats(self, ids=()):
+    def loadCats(self, ids: Any = ()) -> Any:
         """Categories by their ids."""
         return super().loadCats(_listed(ids))
 
-    def loadImgs(self, ids=()):
+    def loadImgs(self, ids: Any = ()) -> Any:
         """Images by their ids."""
         return super().loadImgs(_listed(ids))
 
-    def loadRes(self, resFile, resData=None):
+    def loadRes(self, resFile: Any, resData: Any = None) -> Any:
         """A data set of results for these images; there may be none."""
         if len(self.anno_file) == 1:
             self.anno_file.append(resFile)
@@ -83,5 +87,5 @@ class COCO(coco.COCO):
         return results
 
 
-def _listed(ids):
+def _listed(ids: Any) -> Any:
     return [ids] if isinstance(ids, str) else ids

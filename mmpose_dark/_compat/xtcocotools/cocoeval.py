@@ -4,6 +4,7 @@ import io
 import json
 import warnings
 from collections import defaultdict
+from typing import Any, Dict
 
 import numpy as np
 from pycocotools import cocoeval
@@ -38,8 +39,11 @@ class COCOeval(cocoeval.COCOeval):
             taken for .53 of the box. Defaults to ``True``
     """
 
-    def __init__(self, cocoGt=None, cocoDt=None, iouType='keypoints',
-                 sigmas=None, use_area=True):
+    stats: Any
+
+    def __init__(self, cocoGt: Any = None, cocoDt: Any = None,
+                 iouType: str = 'keypoints', sigmas: Any = None,
+                 use_area: bool = True) -> None:
         self.kind = iouType or 'keypoints'
         self.use_area = use_area
         plain = 'keypoints' if 'keypoints' in self.kind else self.kind
@@ -51,7 +55,7 @@ class COCOeval(cocoeval.COCOeval):
         if cocoGt is not None:
             self.anno_file = cocoGt.anno_file
 
-    def _prepare(self):
+    def _prepare(self) -> None:
         if 'keypoints' not in self.kind:
             super()._prepare()
             return
@@ -59,7 +63,8 @@ class COCOeval(cocoeval.COCOeval):
         chosen = dict(imgIds=p.imgIds, **(
             dict(catIds=p.catIds) if p.useCats else {}))
         self._gts, self._dts = defaultdict(list), defaultdict(list)
-        self.evalImgs, self.eval = defaultdict(list), {}
+        self.evalImgs: Any = defaultdict(list)
+        self.eval: Any = {}
         # Numbered from 1: to pycocotools an id of 0 is no match.
         for number, truth in enumerate(self._annotations(
                 self.cocoGt, chosen), 1):
@@ -84,20 +89,20 @@ class COCOeval(cocoeval.COCOeval):
                           'instead.', stacklevel=2)
 
     @staticmethod
-    def _annotations(coco, chosen):
+    def _annotations(coco: Any, chosen: Any) -> Any:
         return coco.loadAnns(coco.getAnnIds(**chosen))
 
-    def _keypoints(self, annotation):
+    def _keypoints(self, annotation: Any) -> Any:
         parts = _TYPES.get(self.kind, _OTHER)[0]
         return [value for part in parts for value in annotation[part]]
 
-    def _area(self, truth):
+    def _area(self, truth: Any) -> Dict[str, float]:
         if self.use_area and 'area' in truth:
             return {}
         _, _, width, height = truth['bbox']
         return dict(area=width * height * 0.53)
 
-    def summarize(self):
+    def summarize(self) -> None:
         """Print and keep ``stats``: 10 of keypoints, 9 of CrowdPose."""
         super().summarize()
         if self.kind == 'keypoints_crowd':
@@ -105,7 +110,8 @@ class COCOeval(cocoeval.COCOeval):
             plain = [self.stats[i] for i in (0, 1, 2, 5, 6, 7)]
             self.stats = np.array(plain + self.get_type_result(.2, .8))
 
-    def get_type_result(self, first=0.01, second=0.85):
+    def get_type_result(self, first: float = 0.01,
+                        second: float = 0.85) -> Any:
         """AP of the images whose ``crowdIndex`` is low, medium and high."""
         with open(self.anno_file[0]) as file:
             images = json.load(file)['images']
@@ -124,5 +130,5 @@ class COCOeval(cocoeval.COCOeval):
         return results
 
 
-def _labelled(keypoints):
+def _labelled(keypoints: np.ndarray) -> Any:
     return np.count_nonzero(np.array(keypoints)[2::3] > 0)
