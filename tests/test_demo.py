@@ -14,7 +14,7 @@ from conftest import needs_detectors, run_command, run_tool
 from mmpose_dark.cli import networks
 from mmpose_dark.shipped import CONFIGS, FIGURES
 from mmpose_dark.synthetic import make_figures
-from mmpose_dark.visualization import files, magnify
+from mmpose_dark.visualization import files, magnify, results
 from mmpose_dark.visualization.uncertainty import ellipse
 
 DARK = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
@@ -150,7 +150,7 @@ def test_where_nothing_is_read_nothing_is_lost(figures, data, tmp_path,
     (KeyboardInterrupt(), 130), (OSError('no space left'), 2)])
 def test_what_is_done_is_kept(figures, data, monkeypatch, error, ends):
     """Stopped by a person or by a full disk in the third image."""
-    write, written = files.Pictures.write, []
+    write, written = results.Pictures.write, []
 
     def writes(self, picture):
         if len(written) == 2:
@@ -158,7 +158,7 @@ def test_what_is_done_is_kept(figures, data, monkeypatch, error, ends):
         written.append(self.path.name)
         write(self, picture)
 
-    monkeypatch.setattr(files.Pictures, 'write', writes)
+    monkeypatch.setattr(results.Pictures, 'write', writes)
     status, content, pictures = figures(data / 'images')
     assert status == ends
     assert names(content) == pictures == written
@@ -569,7 +569,7 @@ def test_kind_of_a_file():
                        ('c.mkv', 'video'), ('d.json', None), ('e', None),
                        ('f.svg', None)):
         assert files.kind_of(name) == kind
-    assert set(files.WRITABLE) <= set(files.IMAGES)
+    assert set(results.WRITABLE) <= set(files.IMAGES)
 
 
 def test_boxes_are_read_by_name_and_frame(tmp_path):

@@ -63,7 +63,7 @@ def main(argv: List[str], prog: str) -> int:
     result = args.out / 'predictions.json'
     check_output(result, args.bboxes)
 
-    from ..visualization import files
+    from ..visualization import files, results
     sources = files.find_sources(args.input)
     _check_pictures(args.out, sources)
     try:
@@ -71,7 +71,7 @@ def main(argv: List[str], prog: str) -> int:
     except networks.Unreachable as error:
         error.tell(prog)
         return 2
-    coco = files.CocoFile(readers.dataset_meta)
+    coco = results.CocoFile(readers.dataset_meta)
     skipped = 0
     try:
         with Progress() as progress:
@@ -167,10 +167,10 @@ def _draw_figures(folder: Path) -> Tuple[List[str], Path]:
 
 
 def _check_pictures(out: Path, sources: List[Any]) -> None:
-    from ..visualization import files
+    from ..visualization.results import picture_path
     read = {Path(source.where).resolve() for source in sources}
     for source in sources:
-        path = files.picture_path(out / 'visualizations', source.name)
+        path = picture_path(out / 'visualizations', source.name)
         if path.resolve() in read:
             raise CannotRun(f'{path} is what is read: nothing overwrites its '
                             'input, name another folder by --out')
@@ -240,8 +240,8 @@ def _of_images(find: Callable[[np.ndarray], Any]) -> Finder:
 def _run(source: Any, find: Finder, readers: Any, coco: Any,
          args: argparse.Namespace) -> Iterator[int]:
     """Everything for one file; yields, after each image, how many it has."""
-    from ..visualization import files
-    with files.opened(source) as images, files.Pictures(
+    from ..visualization import files, results
+    with files.opened(source) as images, results.Pictures(
             args.out / 'visualizations', source.name,
             images.fps) as pictures:
         for frame, image in enumerate(images):
