@@ -1,9 +1,11 @@
-"""What setup.cfg cannot say: the files for ``mmpose_dark/.mim``.
+"""What setup.cfg cannot say: ``mmpose_dark/.mim``, and links of the README.
 
-OpenMMLab tools look there for configs and tools. A wheel carries copies,
-checkpoints beside the configs included; an editable install has links.
+OpenMMLab tools look in that folder for configs and tools. A wheel carries
+copies, checkpoints beside the configs included; an editable install has links.
 """
+import configparser
 import os
+import re
 import shutil
 import sys
 
@@ -42,6 +44,17 @@ def fill(folder, place):
         place(name, folder)
 
 
+def read_me():
+    """README.md as a package index shows it: relative links have no place."""
+    config = configparser.ConfigParser()
+    config.read('setup.cfg', encoding='utf-8')
+    address = config['metadata']['url']
+    with open('README.md', encoding='utf-8') as file:
+        text = file.read()
+    text = re.sub(r'(!\[[^\]]*\]\()(?!\w+:|#)', rf'\1{address}/raw/main/', text)
+    return re.sub(r'(\]\()(?!\w+:|#)', rf'\1{address}/blob/main/', text)
+
+
 class BuildWithMim(build_py):
     def run(self):
         super().run()
@@ -52,4 +65,7 @@ class BuildWithMim(build_py):
 if __name__ == '__main__':
     if {'develop', 'editable_wheel'} & set(sys.argv):
         fill(MIM, link)
-    setup(cmdclass={'build_py': BuildWithMim})
+    setup(
+        cmdclass={'build_py': BuildWithMim},
+        long_description=read_me(),
+        long_description_content_type='text/markdown')

@@ -215,7 +215,7 @@ def test_our_configs_have_a_name():
         import mmpose_dark
         from mmengine.config.utils import MODULE2PACKAGE
         print(MODULE2PACKAGE['mmpose_dark'])
-        """) == 'mmpose_dark'
+        """) == 'mmpose_dark.shipped'
     assert python("""
         import mmpose_dark
         from mmpose_dark.config import load_config
@@ -223,4 +223,4 @@ def test_our_configs_have_a_name():
         print(MODULE2PACKAGE['mmpose_dark'], load_config(
             'mmpose_dark::body_2d_keypoint/topdown_heatmap/coco/'
             'td-hm_res50_dark-8xb64-140e_coco-128x96.py').codec.type)
-        """) == 'mmpose_dark mmpose_dark.DarkHeatmap'
+        """) == 'mmpose_dark.shipped mmpose_dark.DarkHeatmap'

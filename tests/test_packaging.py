@@ -1,23 +1,28 @@
 """What gets installed, and the script that makes the environment."""
 import configparser
+import importlib.util
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 import zipfile
+from email.parser import BytesParser
 from pathlib import Path
 
 import mmpose_dark
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SETUP_FILES = ['.ci', 'requirements', 'setup.cfg', 'setup.py']
+SETUP_FILES = ['.ci', 'pyproject.toml', 'requirements', 'setup.cfg',
+               'setup.py']
 PACKAGE_FILES = [
     'LICENSE', 'MANIFEST.in', 'README.md', 'configs', 'mmpose_dark',
-    'model-index.yml', 'requirements', 'setup.cfg', 'setup.py', 'tools'
+    'model-index.yml', 'pyproject.toml', 'requirements', 'setup.cfg',
+    'setup.py', 'tools'
 ]
 
 pytestmark = pytest.mark.skipif(
@@ -63,6 +68,7 @@ def pip(*args, cwd):
         stderr=subprocess.STDOUT,
         text=True)
     assert done.returncode == 0, done.stdout
+    assert 'deprecat' not in done.stdout.lower(), done.stdout
 
 
 @pytest.mark.slow
@@ -75,6 +81,9 @@ def test_wheel(tmp_path):
     assert wheel.name.startswith(f'mmpose_dark-{mmpose_dark.__version__}-py3-')
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        metadata = BytesParser().parsebytes(archive.read(
+            f'mmpose_dark-{mmpose_dark.__version__}.dist-info/METADATA'))
+    check_metadata(metadata)
     expected = {'mmpose_dark/.mim/model-index.yml'}
     for folder in ('configs', 'tools'):
         expected |= {
@@ -89,6 +98,52 @@ def test_wheel(tmp_path):
                x.endswith('.dist-info/licenses/LICENSE') for x in names)
 
 
+def check_metadata(metadata):
+    """It must be of use where there is no repository around it."""
+    assert metadata['Author'] and metadata['Home-page'].startswith('https://')
+    assert len(metadata.get_all('Project-URL')) == 4
+    # setuptools before 77 knows no such field
+    assert metadata['License-Expression'] in ('Apache-2.0', None)
+    assert not [x for x in metadata.get_all('Classifier') if 'License' in x]
+    links = re.findall(r'\]\(([^)]+)\)', metadata.get_payload())
+    ours = [link for link in links if link.startswith(metadata['Home-page'])]
+    assert all(re.match('https?://', link) for link in links), links
+    assert len(ours) >= 8
+    for link in ours:
+        kind, path = re.fullmatch(
+            r'/(raw|blob)/main/([^#]+)(?:#.*)?',
+            link[len(metadata['Home-page']):]).groups()
+        assert (ROOT / path).exists(), link
+        assert (kind == 'raw') == path.endswith('.png'), link
+
+
+@pytest.mark.slow
+def test_sdist_has_all_that_the_repository_has(tmp_path):
+    """So that its own tests pass from it, pages and demos included."""
+    listed = subprocess.run(['git', 'ls-files'], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, check=False).stdout
+    if not listed:
+        pytest.skip('needs a clone')
+    files = [name for name in listed.splitlines() if (ROOT / name).exists()]
+    source = tmp_path / 'the source'
+    for name in [*files, 'docs/_build/index.html', 'mmpose_dark/.mim/a.py']:
+        target = source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name in files:
+            shutil.copy(ROOT / name, target)
+        else:
+            target.write_text('left by a build')
+    subprocess.run(
+        [sys.executable, '-c', 'from setuptools.build_meta import build_sdist;'
+         'build_sdist("dist")'], cwd=source, check=True, capture_output=True)
+    sdist, = (source / 'dist').iterdir()
+    with tarfile.open(sdist) as archive:
+        packed = {name.partition('/')[2] for name in archive.getnames()}
+    assert set(files) <= packed
+    assert not [name for name in packed if name.endswith(
+        ('.pyc', 'index.html', '.mim/a.py'))]
+
+
 @pytest.mark.slow
 def test_editable_install_links_to_the_configs(tmp_path):
     source = copy(PACKAGE_FILES, tmp_path / 'the source')
@@ -97,6 +152,23 @@ def test_editable_install_links_to_the_configs(tmp_path):
     mim = source / 'mmpose_dark' / '.mim'
     for name in ('configs', 'tools', 'model-index.yml'):
         assert (mim / name).resolve() == source / name
+    if importlib.util.find_spec('mmengine'):  # it finds them, from anywhere
+        site, = (tmp_path / 'prefix').rglob('site-packages')
+        config = 'body_2d_keypoint/topdown_heatmap/figures/' \
+            'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
+        found = subprocess.run(
+            [sys.executable, '-c', f'''
+import site, sys
+site.addsitedir({str(site)!r})
+sys.path.insert(0, {str(site)!r})
+sys.meta_path.insert(0, sys.meta_path.pop())
+import mmpose_dark
+from mmengine.hub import get_config
+print(get_config('mmpose_dark::{config}').filename)'''],
+            cwd=tmp_path, text=True, check=True, stdout=subprocess.PIPE,
+            env={k: v for k, v in os.environ.items() if k != 'PYTHONPATH'})
+        found = Path(found.stdout.splitlines()[-1]).resolve()
+        assert found == source / 'configs' / config
 
 
 # ---- the pins

@@ -8,10 +8,14 @@ from typing import Any, Callable
 def name_configs(module: ModuleType) -> None:
     """``mmpose_dark::...`` names our configs, as ``mmpose::...`` does theirs.
 
+    mmengine looks for the files of a distribution where pip keeps its
+    metadata, which is not where an editable install has them. Those of a name
+    that is no distribution it looks for where its module is.
+
     Args:
         module (ModuleType): ``mmengine.config.utils``
     """
-    module.MODULE2PACKAGE.setdefault('mmpose_dark', 'mmpose_dark')
+    module.MODULE2PACKAGE.setdefault('mmpose_dark', 'mmpose_dark.shipped')
 
 
 def watch_runs(module: ModuleType) -> None:
