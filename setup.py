@@ -51,8 +51,9 @@ def read_me():
     address = config['metadata']['url']
     with open('README.md', encoding='utf-8') as file:
         text = file.read()
-    text = re.sub(r'(!\[[^\]]*\]\()(?!\w+:|#)', rf'\1{address}/raw/main/', text)
-    return re.sub(r'(\]\()(?!\w+:|#)', rf'\1{address}/blob/main/', text)
+    here = r'\]\()(?!\w+:|#)'
+    text = re.sub(rf'(!\[[^\]]*{here}', rf'\1{address}/raw/main/', text)
+    return re.sub(f'({here}', rf'\1{address}/blob/main/', text)
 
 
 class BuildWithMim(build_py):
