@@ -16,7 +16,7 @@ from typing import Any, List, NamedTuple, Tuple
 
 import numpy as np
 
-FADE = .2  # s
+FADE = .25  # s
 
 
 class State(NamedTuple):
