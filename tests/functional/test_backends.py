@@ -1,10 +1,13 @@
 """Which arrays are taken, and what numpy's and torch's backends are asked."""
+from functools import partial
+
 import numpy as np
 import pytest
 from mmpose_dark import functional as F  # noqa: N812
-from mmpose_dark.functional.backends import backend_of
-from mmpose_dark.functional.backends.base import Backend
+from conftest import KINDS, as_kind, to_numpy
+from mmpose_dark.functional.backends import Backend, backend_of, table
 from mmpose_dark.functional.backends.numpy import NumpyBackend
+from mmpose_dark.functional.modulate import Kernel
 
 MAPS = F.encode_heatmaps(np.array([[5.3, 4.6], [2.2, 7.1]]), (9, 11), 1.5)
 
@@ -78,22 +81,183 @@ def test_parameters_are_tensors():
         points.detach(), F.decode_heatmaps(MAPS, 1.5)[0], atol=1e-9)
 
 
-def backends():
-    yield backend_of(MAPS)
-    try:
-        import torch
-    except ImportError:
-        return
-    yield backend_of(torch.zeros(1))
-
-
 def test_every_declared_operation_is_filled_in():
-    """And nothing that is not declared is offered to the rest."""
+    """And no other is offered to the rest, which would be numpy's alone."""
     declared = {name for name in (*vars(Backend), *Backend.__annotations__)
                 if not name.startswith('_')}
-    for backend in backends():
+    for kind in KINDS:
+        backend = backend_of(as_kind(MAPS, kind))
         own = {name for name in (*vars(type(backend)), *vars(backend))
                if not name.startswith('_')}
         assert declared <= own
         assert own - declared <= {'is_autocast_enabled'}
     assert type(backend_of(MAPS)) is NumpyBackend
+
+
+# ---- what the abstract class says of them, a number at a time
+
+
+@pytest.fixture(params=['numpy', 'torch'])
+def of(request):
+    """Makes an array one of this kind."""
+    return partial(as_kind, kind=request.param)
+
+
+@pytest.fixture
+def xp(of):
+    return backend_of(of(MAPS))
+
+
+def window(heatmap, at, reach):
+    """Around one pixel, x first; 0 outside."""
+    size = [n if r is None else 2 * r + 1
+            for n, r in zip(heatmap.shape[::-1], reach)]
+    out = np.zeros(size[::-1])
+    for index in np.ndindex(*out.shape):
+        place = [i if r is None else pixel + i - r
+                 for i, pixel, r in zip(index[::-1], at, reach)]
+        if all(0 <= p < n for p, n in zip(place, heatmap.shape[::-1])):
+            out[index] = heatmap[tuple(place[::-1])]
+    return out
+
+
+@pytest.mark.parametrize('size, reach', [
+    ((9, ), (2, )), ((3, ), (4, )), ((9, 7), (2, 2)), ((9, 7), (None, 1)),
+    ((9, 7), (1, None)), ((4, 9), (3, 3)), ((3, 2), (5, 5)),
+    ((9, 5, 7), (2, 2, 2)), ((9, 5, 7), (2, None, None)),
+    ((9, 5, 7), (None, None, 3)), ((3, 5, 7), (4, 1, 2))])
+def test_windows_are_cut_around_pixels(rng, xp, of, size, reach):
+    maps = rng.standard_normal((40, *size[::-1]))
+    at = [rng.integers(0, n, 40) for n in size]
+    want = [window(heatmap, pixel, reach)
+            for heatmap, pixel in zip(maps, zip(*at))]
+    found = xp.windows(of(maps), [of(i) for i in at], reach)
+    np.testing.assert_array_equal(to_numpy(found), want)
+    which = np.array([3, 17, 18, 39])
+    some = xp.windows(of(maps), [of(i[which]) for i in at], reach,
+                      of(which))
+    np.testing.assert_array_equal(to_numpy(some), np.array(want)[which])
+    if all(r is None or n > 2 * r for n, r in zip(size, reach)):
+        moved = [i if r is None else i.clip(r, n - 1 - r)
+                 for i, r, n in zip(at, reach, size)]
+        want = [window(heatmap, pixel, reach)
+                for heatmap, pixel in zip(maps, zip(*moved))]
+        found = xp.cut(of(maps), [of(i) for i in at], reach)
+        np.testing.assert_array_equal(to_numpy(found), want)
+
+
+@pytest.mark.parametrize('size', [1, 9, 64, 255, 256, 300, 384, 1000])
+@pytest.mark.parametrize('sigma, taps', [(1., None), (6.3, None), (40., None),
+                                         (2., 7), (2., 33)])
+def test_rows_are_convolved(rng, xp, of, size, sigma, taps):
+    """Block by block where they are long."""
+    kernel = Kernel.of(sigma, taps)
+    half = to_numpy(kernel.at(xp, xp.arange(
+        -kernel.radius, kernel.radius + 1, of(np.zeros(1)))))
+    assert half.sum() == pytest.approx(1)
+    rows = rng.standard_normal((3, size))
+    want = [np.convolve(row, half)[kernel.radius:][:size] for row in rows]
+    np.testing.assert_allclose(
+        to_numpy(xp.convolve(of(rows), kernel)), want, atol=1e-12)
+
+
+@pytest.mark.parametrize('shape', [
+    (3, 4, 5), (9000, 40, 3), (3, 40, 9001), (700, 700, 1), (1, 600, 1000)])
+def test_long_products_are_products(rng, xp, of, shape):
+    left, right = (rng.standard_normal(s) for s in (shape[:2], shape[1:]))
+    np.testing.assert_allclose(
+        to_numpy(xp.product(of(left), of(right))), left @ right,
+        atol=1e-9)
+
+
+@pytest.mark.parametrize('numbers', [1, 50, 10**6])
+@pytest.mark.parametrize('which', [None, [4], [1, 2, 5, 8, 9, 30], range(31)])
+def test_parts_are_put_together(rng, xp, of, numbers, which):
+    maps = rng.standard_normal((31, 2, 3))
+    seen = []
+
+    def of_each(part):
+        seen.append(len(part))
+        return part[:, 0] * 2, part.sum((1, 2))
+
+    index = None if which is None else of(np.array(which))
+    double, total = xp.by_parts(of_each, of(maps), numbers, index)
+    some = maps if which is None else maps[np.array(which)]
+    np.testing.assert_array_equal(to_numpy(double), some[:, 0] * 2)
+    np.testing.assert_allclose(to_numpy(total), some.sum((1, 2)))
+    assert sum(seen) == len(some)
+    if type(xp) is NumpyBackend and which is None:
+        assert max(seen) <= numbers // 6 + 1
+
+
+def test_what_is_needed_is_put(rng, xp, of):
+    needed = of(np.array([True, False, True, False, False]))
+    old, new = rng.standard_normal((2, 3, 5))
+    found = to_numpy(xp.put_where(
+        needed, of(old.copy()), lambda which: of(new)[:, which]))
+    np.testing.assert_array_equal(
+        found, np.where([True, False, True, False, False], new, old))
+    none = of(np.zeros(5, bool))
+    np.testing.assert_array_equal(to_numpy(xp.put_where(
+        none, of(old.copy()), lambda which: of(new)[:, which])), old)
+
+
+def test_what_is_not_known_is_searched(rng, xp, of):
+    first, second = rng.standard_normal((2, 6))
+    known = np.array([True, False, True, True, False, False])
+
+    def whole(which):
+        pick = slice(None) if which is None else which
+        return of(first)[pick], of(second)[pick]
+
+    def near():
+        return ([of(np.where(known, part, 99.))
+                 for part in (first, second)], of(known))
+
+    for found, want in zip(xp.search(near, whole), (first, second)):
+        np.testing.assert_array_equal(to_numpy(found), want)
+
+
+def test_small_operations(rng, xp, of):
+    array = rng.standard_normal((4, 3, 5))
+    index = rng.integers(0, 5, (4, 3))
+    np.testing.assert_array_equal(
+        to_numpy(xp.take_last(of(array), of(index))),
+        np.take_along_axis(array, index[..., None], -1)[..., 0])
+    ties = np.array([[0., 2., 2.], [1., 1., 0.]])
+    assert to_numpy(xp.argmax(of(ties))).tolist() == [1, 0]
+    assert to_numpy(xp.amax(of(ties))).tolist() == [2, 1]
+    kept = of(array)
+    np.testing.assert_array_equal(
+        to_numpy(xp.positive(kept, of(np.array([2, 0])))),
+        array[[2, 0]].clip(0))
+    np.testing.assert_array_equal(to_numpy(kept), array)  # a copy is changed
+    np.testing.assert_array_equal(
+        to_numpy(xp.clip(kept, -.5, .5)), array.clip(-.5, .5))
+    np.testing.assert_array_equal(
+        to_numpy(xp.at_least(kept, .1)), array.clip(.1))
+    np.testing.assert_array_equal(
+        to_numpy(xp.outer(kept, kept)),
+        array[..., :, None] * array[..., None, :])
+    for stack, axis in ((xp.stack, 0), (xp.last_axis, -1)):
+        np.testing.assert_array_equal(
+            to_numpy(stack([kept, 2 * kept])),
+            np.stack([array, 2 * array], axis))
+
+
+def test_tables_are_of_their_dtype(xp, of):
+    """And, where they are kept, made once."""
+    made = []
+
+    @table
+    def ones(xp, like, size):
+        made.append(size)
+        return xp.full((size, ), 1., like)
+
+    for dtype in (np.float32, np.float64, np.float32):
+        like = of(np.zeros(2, dtype))
+        for size in (3, 5):
+            found = ones(xp, like, size)
+            assert found.dtype == like.dtype and found.shape == (size, )
+    if type(xp) is NumpyBackend:
+        assert made == [3, 5, 3, 5]
