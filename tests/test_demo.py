@@ -338,6 +338,19 @@ def test_places_are_those_that_differ_most_and_can_be_seen():
     assert found[0].words == 'off by: stock 0.0, DARK 3.0 px'
 
 
+def test_a_frame_is_around_its_place():
+    """Pixel i of the image becomes pixels 16 i to 16 i + 15."""
+    image = np.full((30, 40, 3), 80, np.uint8)
+    point = np.array([20., 10.])
+    place = magnify.Place('a', point, point, None, None, 5.)
+    picture = cv2.resize(image, None, fx=16, fy=16)
+    whole = magnify.beside(picture, image, [place], 16)
+    y, x = np.nonzero((whole[:480, :640] == 255).all(-1))
+    # its number is beyond the upper left corner, its line 7 px wide
+    assert abs(x.max() - (20 * 16 + 7.5 + 80 + 3.5)) <= 1
+    assert abs(y.max() - (10 * 16 + 7.5 + 80 + 3.5)) <= 1
+
+
 @pytest.mark.slow
 def test_uncertainty_is_drawn_and_kept(figures, data, truth, tmp_path):
     shutil.copy(data / 'images' / truth['images'][0]['file_name'],
@@ -429,32 +442,66 @@ def test_other_kinds_have_detectors_or_say_so():
             networks.detector(None, None, Config(dict(dataset_type=kind)))
 
 
-@pytest.fixture
-def public(server, tmp_path, monkeypatch):
-    """What is public, on a host of this machine, and thin.
-
-    RTMDet finds people by chance where all its boxes are sure.
-    """
+def thin_rtmdet(folder, options):
+    """A config and weights drawn at random, which are sure of many boxes."""
     pytest.importorskip('mmdet')
     import torch
     from mmdet.apis import init_detector
     from mmengine.config import Config
     from mmpose.apis.inferencers.utils import default_det_models
+    cfg = Config.fromfile(Path(default_det_models['hand']['model']).with_name(
+        'rtmdet_nano_320-8xb32_coco-person.py'))
+    cfg.merge_from_dict(options)
+    cfg.dump(str(folder / 'rtmdet.py'))
+    torch.manual_seed(0)
+    model = init_detector(cfg, None, device='cpu')
+    for branch in model.bbox_head.rtm_reg:  # strides to the sides of a box
+        torch.nn.init.constant_(branch.bias, 2.)
+    torch.save(dict(state_dict=model.state_dict()), folder / 'rtmdet.pth')
+    return folder / 'rtmdet.py', folder / 'rtmdet.pth'
+
+
+@needs_detectors
+def test_boxes_are_of_people_and_apart(rng, tmp_path):
+    """Of two classes one, and of boxes that overlap the surest."""
+    from mmengine.config import Config
+    config, weights = thin_rtmdet(
+        tmp_path, {'model.bbox_head.num_classes': 2})
+    from mmdet.apis import inference_detector
+    from mmpose_dark.visualization.people import PersonDetector
+    detector = PersonDetector(Config.fromfile(config), weights, 'cpu', (1, ))
+    image = rng.integers(0, 255, (200, 300, 3), dtype=np.uint8)
+    found = inference_detector(detector.model, image).pred_instances.numpy()
+    people = found.bboxes[found.labels == 1]
+    assert 0 < len(people) < len(found.bboxes)
+    boxes = detector(image)
+    assert 0 < len(boxes) < len(people)
+    assert {tuple(box) for box in boxes} <= {tuple(box) for box in people}
+
+    def overlaps(one, others):
+        size = np.minimum(one[2:], others[:, 2:]) - np.maximum(
+            one[:2], others[:, :2]) + 1
+        both = np.maximum(size, 0).prod(1)
+        areas = [(box[..., 2:] - box[..., :2] + 1).prod(-1)
+                 for box in (one, others)]
+        return both / (sum(areas) - both)
+
+    assert all((overlaps(box, boxes) > .3).sum() == 1 for box in boxes)
+    assert all((overlaps(box, boxes) > .3).any() for box in people)
+
+
+@pytest.fixture
+def public(server, tmp_path, monkeypatch):
+    """What is public, on a host of this machine, and thin."""
     folder, url = server
     monkeypatch.setenv('TORCH_HOME', str(tmp_path / 'cache'))
-    human = default_det_models['human']
-    cfg = Config.fromfile(Path(human['model']).with_name(
-        'rtmdet_nano_320-8xb32_coco-person.py'))
-    cfg.model.test_cfg.max_per_img = 3
-    config = tmp_path / 'rtmdet.py'
-    cfg.dump(str(config))
-    torch.manual_seed(0)
-    torch.save(dict(state_dict=init_detector(
-        cfg, None, device='cpu').state_dict()), folder / 'rtmdet.pth')
+    config, _ = thin_rtmdet(folder, {'model.test_cfg.max_per_img': 3})
+    from mmpose.apis.inferencers.utils import default_det_models
+    shutil.move(str(config), str(tmp_path / 'rtmdet.py'))
+    monkeypatch.setitem(default_det_models, 'body', dict(
+        model=str(tmp_path / 'rtmdet.py'), weights=f'{url}/rtmdet.pth',
+        cat_ids=(0, )))
     shutil.copy(CHECKPOINT, folder / 'poses.pth')
-    for kind in ('human', 'body'):
-        monkeypatch.setitem(default_det_models, kind, dict(
-            human, model=str(config), weights=f'{url}/rtmdet.pth'))
     stock = FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'
     monkeypatch.setattr(networks, 'DEFAULT', str(stock))
     monkeypatch.setattr(networks, '_published',
