@@ -6,7 +6,8 @@ and measured in one process on the same seeded maps.
 - Accuracy and contenders: see mmpose_dark.evaluation.peaks.
 - Speed: contenders take turns, round by round, so that whatever else the
   machine does hits all alike; median and quartiles over the rounds. The
-  compiled decoder of heatmaps-to-keypoints too, where that is installed.
+  compiled decoder of heatmaps-to-keypoints too, where that is installed. One
+  row while other processes keep all cores busy.
 - Memory: the most that decoding allocates on top of the heatmaps, results
   included. What OpenCV allocates inside MMPose's decoders is not seen.
 
@@ -15,9 +16,11 @@ Writes benchmark.json, of which report.py makes tables and pictures.
 import argparse
 import json
 import math
+import os
 import subprocess
 import sys
 import tracemalloc
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -26,6 +29,8 @@ from mmpose_dark.cli.progress import track
 
 #: contenders of the speed tables; 'one pass' is np.argmax or torch.max
 FAST, STOCK, PASS = ('DARK', 'DARK raw peak'), 'MMPose DARK', 'one pass'
+#: input of the row with other processes on all cores
+BUSY = 'numpy, busy cores'
 SMALL_NOISE = .02
 SEED = 20231123
 
@@ -87,6 +92,19 @@ def timed(maps, contenders, kind, sigma, noise, args):
     return row
 
 
+@contextmanager
+def busy_cores():
+    """Other processes compute on every core meanwhile."""
+    others = [subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+              for _ in range(os.cpu_count())]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
 def decoding(args):
     """Rows on the host, from numpy arrays and from torch tensors."""
     import torch
@@ -106,6 +124,9 @@ def decoding(args):
             contenders.update(compiled_peer(torch.from_numpy(maps), sigma))
             contenders[PASS] = partial(flat.argmax, 1)
             yield timed(maps, contenders, kind, sigma, noise, args)
+            if kind == 'numpy' and (shape, sigma, noise) == args.shapes[1]:
+                with busy_cores():
+                    yield timed(maps, contenders, BUSY, sigma, noise, args)
 
 
 def decoding_on_cuda(args):
