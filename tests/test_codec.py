@@ -105,7 +105,7 @@ def test_batch_decode_off_the_host_moves_only_the_result(rng, monkeypatch):
     maps, _ = noisy_gaussians(rng, 2, (48, 64), 34, 0.05)
     moved, cpu = [], torch.Tensor.cpu
     monkeypatch.setattr(
-        'mmpose_dark.codecs.maps.where_they_are', lambda maps: maps)
+        'mmpose_dark.codecs.base.where_they_are', lambda maps: maps)
     monkeypatch.setattr(
         torch.Tensor, 'cpu', lambda t: (moved.append(t.numel()), cpu(t))[1])
     keypoints, scores = codec.batch_decode(

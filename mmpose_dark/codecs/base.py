@@ -5,7 +5,6 @@ from typing import (
     Any,
     ClassVar,
     Dict,
-    List,
     Mapping,
     Optional,
     Sequence,
@@ -56,6 +55,11 @@ class DarkCodec:
     sigma: Any  # a float, or one for each axis
     #: how far to shift a flipped-back map, (x, y); px of the map
     flip_shift: Tuple[float, float]
+    #: input px per px of the map, and what is added before, (x, y)
+    decode_factor: Tuple[float, float]
+    centre: Optional[Tuple[float, float]] = None
+    #: whether scores come with visibilities
+    decode_visibility = False
 
     # ---- what others ask
 
@@ -162,30 +166,30 @@ class DarkCodec:
 
     # ---- a flip test
 
-    def flip_back(self, outputs: Sequence[Any], flip_indices: Sequence[int],
-                  shift: float) -> Tuple[Any, ...]:
-        """Outputs for a flipped input, brought back and moved along x.
+    def merge(self, straight: Sequence[Any], mirrored: Sequence[Any],
+              flip_indices: Sequence[int], test_cfg: Mapping[str, Any],
+              exact: bool) -> Tuple[Any, ...]:
+        """The mean of a flip test's two passes.
 
         Args:
-            outputs (Sequence): As they were predicted
+            straight (Sequence): Outputs for the input
+            mirrored (Sequence): Those for the flipped input, as they were
+                predicted
             flip_indices (Sequence[int]): The symmetric keypoint of each
-            shift (float): As :meth:`merge_shift` has it
-        """
-        first, *rest = outputs
-        return (F.flip_heatmaps(first, flip_indices, shift=shift), *(
-            output[:, list(flip_indices)] for output in rest))
-
-    def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
-        """How far a flip test moves the flipped-back map; px of the map.
-
-        Args:
             test_cfg (Mapping): The runtime config for testing
-            exact (bool): Whether to move it where it belongs; otherwise as
-                MMPose does, one whole pixel with ``shift_heatmap``
+            exact (bool): Whether mirrored outputs are moved to where they
+                belong; otherwise as MMPose does, maps by one whole pixel with
+                ``shift_heatmap``, vectors not at all
         """
-        if exact:
-            return self.flip_shift[0]
-        return 1. if test_cfg.get('shift_heatmap', False) else 0.
+        shift = self.flip_shift[0]
+        if not exact:
+            shift = float(self.OUTPUTS == 1 and bool(
+                test_cfg.get('shift_heatmap', False)))
+        flip: Any = F.flip_heatmaps if self.OUTPUTS == 1 else F.flip_vectors
+        first, *rest = mirrored
+        back = [flip(first, flip_indices, shift=shift), *(
+            output[:, list(flip_indices)] for output in rest)]
+        return tuple((one + other) * 0.5 for one, other in zip(straight, back))
 
     # ---- decoding
 
@@ -214,14 +218,6 @@ class DarkCodec:
                 raise ValueError(f'{name}={value!r} has no effect with '
                                  f'{where}: leave it out')
 
-    def _switches(self) -> Dict[str, Any]:
-        """As arguments of the functions that decode."""
-        return dict(
-            method=self.decoding,
-            modulation=self.modulation,
-            peak=self.peak,
-            blur_kernel_size=self.blur_kernel_size)
-
     def check_covariance(self, loss: Any = None) -> None:
         """Raise ``ValueError`` where positions have no covariance.
 
@@ -230,15 +226,6 @@ class DarkCodec:
                 Defaults to ``None``: not known
         """
         check_has_covariance(self.decoding, self.modulation, 'decoding')
-
-    def _scaled(self, found: Sequence[Any], factor: Sequence[float],
-                centre: Optional[Sequence[float]] = None) -> Tuple[Any, ...]:
-        """Keypoints, scores and maybe covariances in input px."""
-        keypoints, scores, *covariances = found
-        scale = 1. if self.calibration is None else self.calibration[0]
-        return (F.scale_keypoints(keypoints, factor, centre), scores,
-                *(F.scale_covariances(c, factor) * scale
-                  for c in covariances))
 
     def read(self, *outputs: Any,
              return_covariance: bool = False) -> Tuple[Any, ...]:
@@ -268,6 +255,65 @@ class DarkCodec:
             ValueError: Outputs of other shapes than the codec's, or
                 covariances of a decoding that has none.
         """
+        if return_covariance:
+            self.check_covariance()
+        keypoints, scores, *covariances = self._decoded(
+            outputs, return_covariance=return_covariance,
+            method=self.decoding, modulation=self.modulation, peak=self.peak,
+            blur_kernel_size=self.blur_kernel_size)
+        scale = 1. if self.calibration is None else self.calibration[0]
+        return (F.scale_keypoints(keypoints, self.decode_factor, self.centre),
+                scores, *(F.scale_covariances(c, self.decode_factor) * scale
+                          for c in covariances))
+
+    def _decoded(self, outputs: Sequence[Any],
+                 **switches: Any) -> Tuple[Any, ...]:
+        """What :meth:`read` returns, in px of the map."""
+        raise NotImplementedError
+
+    def batch_decode(self, *batch_encoded: Any,
+                     return_covariance: bool = False) -> Tuple[Any, ...]:
+        """Decode a network's outputs where they are.
+
+        Args:
+            batch_encoded (Tensor | np.ndarray): Each in shape (B, K, ...), on
+                any device. What is transferred to the host is the result, in
+                one copy
+            return_covariance (bool): As of :meth:`read`. Defaults to
+                ``False``
+
+        Returns:
+            tuple:
+            - batch_keypoints (List[np.ndarray]): B coordinate arrays in
+                shape (1, K, 2); units: input pixels
+            - batch_scores (List[np.ndarray]): B score arrays in shape (1, K);
+                with ``decode_visibility`` a tuple of them and the
+                visibilities
+            - batch_covariances (List[np.ndarray]): only with
+                ``return_covariance``: B arrays in shape (1, K, 2, 2);
+                units: squared input pixels
+
+        Raises:
+            ValueError: As of :meth:`read`.
+        """
+        keypoints, scores, *rest = (list(array[:, None]) for array in
+                                    self._on_host(batch_encoded,
+                                                  return_covariance))
+        if self.decode_visibility:
+            return keypoints, (scores, rest[-1]), *rest[:-1]
+        return keypoints, scores, *rest
+
+    def _on_host(self, outputs: Sequence[Any],
+                 return_covariance: bool = False) -> Sequence[np.ndarray]:
+        """What :meth:`read` returns, and last, if decoded, visibilities."""
+        outputs = [where_they_are(output) for output in outputs]
+        found = self.read(*outputs, return_covariance=return_covariance)
+        if self.decode_visibility:
+            found = *found, self._visibilities(*outputs)
+        return to_host(found)
+
+    def _visibilities(self, *outputs: Any) -> Any:
+        """(B, K), of codecs with ``decode_visibility``."""
         raise NotImplementedError
 
 
@@ -277,7 +323,7 @@ def _passes_on(self: Any, **kwargs: Any) -> None:
 
 def where_they_are(array: Any) -> Any:
     """Tensors in host memory as numpy sees them; others as they are."""
-    if isinstance(array, np.ndarray):
+    if not hasattr(array, 'detach'):  # numpy's, or what will be refused
         return array
     array = array.detach()
     if array.device.type != 'cpu':
@@ -298,8 +344,3 @@ def to_host(arrays: Sequence[Any]) -> Sequence[np.ndarray]:
     ends = np.cumsum([math.prod(t.shape[2:]) for t in arrays])
     return [part.reshape(t.shape) for part, t in
             zip(np.split(packed, ends[:-1], -1), arrays)]
-
-
-def instances(arrays: Sequence[np.ndarray]) -> Tuple[List[np.ndarray], ...]:
-    """(B, K, ...) arrays as B of one instance each, (1, K, ...)."""
-    return tuple(list(array[:, None]) for array in arrays)

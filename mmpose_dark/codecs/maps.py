@@ -1,11 +1,11 @@
 """Reading heatmaps: one half of a codec that draws them."""
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, Sequence, Tuple
 
 import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..conventions import official_kernel
-from .base import DarkCodec, instances, to_host, where_they_are
+from .base import DarkCodec
 
 
 class MapCodec(DarkCodec):
@@ -17,31 +17,18 @@ class MapCodec(DarkCodec):
     #: whether mmdeploy's SDK aligns maps and scores as this codec does
     SDK = True
 
-    #: input px per px of the heatmap, and what is added before, (x, y)
-    decode_factor: Tuple[float, float]
-    centre: Tuple[float, float]
     #: the maximum of a target, and what is added to a score
     PEAK, SCORE_OFFSET = 1., 0.
 
-    def read(self, *outputs: Any,
-             return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Read keypoints off heatmaps in shape (B, K, H, W), see
-        :meth:`DarkCodec.read`.
-        """
+    def _decoded(self, outputs: Sequence[Any],
+                 **switches: Any) -> Tuple[Any, ...]:
         heatmaps, = outputs
         self._check_heatmaps(heatmaps, 4, '(B, K, H, W)')
-        if return_covariance:
-            self.check_covariance()
         keypoints, scores, *covariances = F.decode_heatmaps(
-            heatmaps,
-            self.sigma,
-            return_covariance=return_covariance,
-            target_peak=self.PEAK,
-            **self._switches())
+            heatmaps, self.sigma, target_peak=self.PEAK, **switches)
         if self.SCORE_OFFSET:
             scores = scores / self.PEAK + self.SCORE_OFFSET
-        return self._scaled([keypoints, scores, *covariances],
-                            self.decode_factor, self.centre)
+        return (keypoints, scores, *covariances)
 
     def decode(self, encoded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         """Decode keypoint coordinates from heatmaps.
@@ -59,39 +46,8 @@ class MapCodec(DarkCodec):
             ValueError: Heatmaps that are not of the codec's heatmap size.
         """
         self._check_heatmaps(encoded, 3, '(K, H, W)')
-        keypoints, scores = to_host(self.read(where_they_are(encoded[None])))
+        keypoints, scores = self._on_host([encoded[None]])
         return keypoints, scores
-
-    def batch_decode(self,
-                     batch_encoded: Any,
-                     return_covariance: bool = False
-                     ) -> Tuple[List[np.ndarray], ...]:
-        """Decode a batch of heatmaps where they are.
-
-        Args:
-            batch_encoded (Tensor | np.ndarray): Heatmaps in shape
-                (B, K, H, W), on any device. What is transferred to the host
-                is the result: B * K * 3 floats in one copy
-            return_covariance (bool): Also return the covariance of every
-                position, see :func:`mmpose_dark.functional.decode_heatmaps`.
-                Defaults to ``False``
-
-        Returns:
-            tuple:
-            - batch_keypoints (List[np.ndarray]): B coordinate arrays in
-                shape (1, K, 2); units: input pixels
-            - batch_scores (List[np.ndarray]): B score arrays in shape (1, K)
-            - batch_covariances (List[np.ndarray]): only with
-                ``return_covariance``: B arrays in shape (1, K, 2, 2);
-                units: squared input pixels
-
-        Raises:
-            ValueError: Heatmaps that are not of the codec's heatmap size, or
-                covariances of another decoding than DARK with modulation.
-        """
-        return instances(to_host(self.read(
-            where_they_are(batch_encoded),
-            return_covariance=return_covariance)))
 
     def _check_heatmaps(self, heatmaps: Any, ndim: int, shape: str) -> None:
         width, height = self.heatmap_size

@@ -136,6 +136,7 @@ class DarkSimCC(VectorCodec, SimCCLabel):
         self.num_bins = tuple(int(np.around(size * simcc_split_ratio))
                               for size in self.input_size)
         check_size(self.num_bins, 'input_size * simcc_split_ratio')
+        self.decode_factor = (1 / simcc_split_ratio, ) * 2
         #: how far to shift a flipped-back vector, over x by 1 - k bins
         self.flip_shift = mirror_offset((1, 1), (simcc_split_ratio, ) * 2)
 

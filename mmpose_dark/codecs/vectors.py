@@ -4,8 +4,7 @@ from typing import Any, Dict, Mapping, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional.checks import check_vectors
-from .base import DarkCodec, instances, to_host, where_they_are
+from .base import DarkCodec
 
 
 class VectorCodec(DarkCodec):
@@ -39,16 +38,6 @@ class VectorCodec(DarkCodec):
     def of_loss(cls, name: str, beta: float) -> Dict[str, Any]:
         """What a ``KLDiscretLoss`` multiplies logits by."""
         return dict(beta=float(beta)) if name == 'KLDiscretLoss' else {}
-
-    def flip_back(self, outputs: Sequence[Any], flip_indices: Sequence[int],
-                  shift: float) -> Tuple[Any, ...]:
-        """See :meth:`DarkCodec.flip_back`."""
-        x, y = outputs
-        return F.flip_simcc(x, y, flip_indices, shift=shift)
-
-    def merge_shift(self, test_cfg: Mapping[str, Any], exact: bool) -> float:
-        """As of :class:`DarkHeatmap`; bins. MMPose does not move vectors."""
-        return self.flip_shift[0] if exact else 0.
 
     def sdk(self, test_cfg: Mapping[str, Any]) -> Dict[str, Any]:
         """By the highest bins, which is all that it has."""
@@ -91,23 +80,20 @@ class VectorCodec(DarkCodec):
                 f'the loss has beta={loss.beta:g}, covariances need the same '
                 f"of the codec: beta={loss.beta:g} in the DarkSimCC's entry")
 
-    def read(self, *outputs: Any,
-             return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Read keypoints off vectors in shape (B, K, W) and (B, K, H), see
-        :meth:`DarkCodec.read`.
+    def _decoded(self, outputs: Sequence[Any],
+                 **switches: Any) -> Tuple[Any, ...]:
+        """The score is as of the stock codec the lower one of the two maxima.
 
-        The score is as of the stock codec the lower one of the two maxima.
         Where it is not positive there is no keypoint.
         """
         simcc_x, simcc_y = outputs
         self._check_vectors(simcc_x, simcc_y, 3, 'B, K')
-        if return_covariance:
-            self.check_covariance()
-        found = F.decode_simcc(
-            simcc_x, simcc_y, self.sigma, log=self.normalize,
-            return_covariance=return_covariance, beta=self.beta,
-            **self._switches())
-        return self._scaled(found, (1 / self.simcc_split_ratio, ) * 2)
+        return F.decode_simcc(simcc_x, simcc_y, self.sigma,
+                              log=self.normalize, beta=self.beta, **switches)
+
+    def _visibilities(self, *outputs: Any) -> Any:
+        x, y = outputs
+        return F.decode_visibility(x, y, self.decode_beta * self.sigma)
 
     def decode(self, simcc_x: np.ndarray,
                simcc_y: np.ndarray) -> Tuple[np.ndarray, Any]:
@@ -130,58 +116,25 @@ class VectorCodec(DarkCodec):
         if getattr(simcc_x, 'ndim', 0) == 2:
             self._check_vectors(simcc_x, simcc_y, 2, 'K')
             simcc_x, simcc_y = simcc_x[None], simcc_y[None]
-        return self._for_mmpose(simcc_x, simcc_y)
-
-    def batch_decode(self, batch_simcc_x: Any, batch_simcc_y: Any,
-                     return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Decode a batch of vectors where they are.
-
-        Args:
-            batch_simcc_x (Tensor | np.ndarray): Vectors over x in shape
-                (B, K, W), on any device
-            batch_simcc_y (Tensor | np.ndarray): Vectors over y in shape
-                (B, K, H)
-            return_covariance (bool): As of :meth:`read`. Defaults to
-                ``False``
-
-        Returns:
-            tuple:
-            - batch_keypoints (List[np.ndarray]): B coordinate arrays in
-                shape (1, K, 2); units: input pixels
-            - batch_scores (List[np.ndarray]): B score arrays in shape (1, K);
-                with ``decode_visibility`` a tuple of them and the
-                visibilities
-            - batch_covariances (List[np.ndarray]): only with
-                ``return_covariance``: B arrays in shape (1, K, 2, 2);
-                units: squared input pixels
-
-        Raises:
-            ValueError: As of :meth:`read`.
-        """
-        keypoints, scores, *covariances = self._for_mmpose(
-            batch_simcc_x, batch_simcc_y, return_covariance)
-        listed = (instances(scores) if self.decode_visibility
-                  else instances([scores])[0])
-        keypoints, *covariances = instances([keypoints, *covariances])
-        return keypoints, listed, *covariances
-
-    def _for_mmpose(self, simcc_x: Any, simcc_y: Any,
-                    return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Keypoints and scores, or a tuple of scores and visibilities."""
-        self._check_vectors(simcc_x, simcc_y, 3, 'B, K')
-        vectors = where_they_are(simcc_x), where_they_are(simcc_y)
-        found = list(self.read(*vectors, return_covariance=return_covariance))
-        if self.decode_visibility:
-            found.append(F.decode_visibility(
-                *vectors, self.decode_beta * self.sigma))
-        keypoints, scores, *rest = to_host(found)
-        if self.decode_visibility:
-            return keypoints, (scores, rest[-1]), *rest[:-1]
-        return keypoints, scores, *rest
+        self._check_vectors(simcc_x, simcc_y, 3, 'N, K')
+        keypoints, *scores = self._on_host((simcc_x, simcc_y))
+        return keypoints, tuple(scores) if self.decode_visibility else (
+            scores[0])
 
     def _check_vectors(self, simcc_x: Any, simcc_y: Any, ndim: int,
                        lead: str) -> None:
-        check_vectors(
-            simcc_x, simcc_y, self.num_bins, ndim, lead,
-            f'for input_size={self.input_size} and simcc_split_ratio='
-            f'{self.simcc_split_ratio}')
+        """Raise unless they have so many dimensions, ``lead`` before bins."""
+        for name, vectors, size in (('simcc_x', simcc_x, self.num_bins[0]),
+                                    ('simcc_y', simcc_y, self.num_bins[1])):
+            found = tuple(getattr(vectors, 'shape', ()))
+            if len(found) != ndim or found[-1] != size:
+                raise ValueError(
+                    f'{name} must be in shape ({lead}, {size}) for '
+                    f'input_size={self.input_size} and simcc_split_ratio='
+                    f'{self.simcc_split_ratio}, got '
+                    f'{found or type(vectors).__name__}')
+        if tuple(simcc_x.shape[:-1]) != tuple(simcc_y.shape[:-1]):
+            raise ValueError(
+                'simcc_x and simcc_y must be of the same persons and '
+                'keypoints, got '
+                f' {tuple(simcc_x.shape)} and {tuple(simcc_y.shape)}')

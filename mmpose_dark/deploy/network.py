@@ -62,10 +62,7 @@ class PoseNetwork(nn.Module):
         self.flip_indices = attribute(self.model, 'dataset_meta')[
             'flip_indices'] if flip_test else None
         head = self.model.head
-        self.flip_shift = head.decoder.merge_shift(
-            self.model.test_cfg or {},
-            isinstance(head, DarkHead)
-            and head.flip_shift == 'exact')
+        self.exact = isinstance(head, DarkHead) and head.flip_shift == 'exact'
         self.dtype = torch.float16 if half else torch.float32
         if half:
             # What is rounded once is half as far off in the end.
@@ -104,10 +101,9 @@ class PoseNetwork(nn.Module):
             straight, mirrored = zip(*(
                 output.reshape(2, -1, *output.shape[1:])
                 for output in outputs))
-            back = self.decoder.codec.flip_back(
-                mirrored, self.flip_indices or (), self.flip_shift)
-            outputs = [(one + other) * 0.5
-                       for one, other in zip(straight, back)]
+            outputs = list(self.decoder.codec.merge(
+                straight, mirrored, self.flip_indices or (),
+                self.model.test_cfg or {}, self.exact))
         return self.decoder(*outputs, areas=areas)
 
     def _sigmas(self) -> List[float]:

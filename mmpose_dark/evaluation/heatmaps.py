@@ -60,11 +60,9 @@ class KeptHeatmaps:
         moved = self.shift_heatmap
         if moved is None:
             moved = bool(self.codec.shift_heatmap)
-        back = self.codec.flip_back(
-            self.flipped, self.flip_indices, self.codec.merge_shift(
-                dict(shift_heatmap=moved), exact=merge == 'exact'))
-        return tuple((one + other) * np.float32(.5)
-                     for one, other in zip(self.outputs, back))
+        return self.codec.merge(
+            self.outputs, self.flipped, self.flip_indices,
+            dict(shift_heatmap=moved), exact=merge == 'exact')
 
     def decode(self, outputs: Outputs, return_covariance: bool = False,
                **options: Any) -> Tuple[np.ndarray, ...]:

@@ -134,28 +134,6 @@ def check_keypoints(keypoints: Any, keypoints_visible: Any = None,
     return keypoints, keypoints_visible
 
 
-def check_vectors(simcc_x: Any, simcc_y: Any, num_bins: Sequence[int],
-                  ndim: int, lead: str, why: str) -> None:
-    """Raise ``ValueError`` unless vectors over x and y are of these lengths.
-
-    Args:
-        ndim (int): How many dimensions they must have.
-        lead (str): Those before the bins, as they are called.
-        why (str): What the lengths follow from.
-    """
-    for name, vectors, size in (('simcc_x', simcc_x, num_bins[0]),
-                                ('simcc_y', simcc_y, num_bins[1])):
-        found = tuple(getattr(vectors, 'shape', ()))
-        if len(found) != ndim or found[-1] != size:
-            raise ValueError(
-                f'{name} must be in shape ({lead}, {size}) {why}, got '
-                f'{found or type(vectors).__name__}')
-    if tuple(simcc_x.shape[:-1]) != tuple(simcc_y.shape[:-1]):
-        raise ValueError(
-            'simcc_x and simcc_y must be of the same persons and keypoints, '
-            f'got {tuple(simcc_x.shape)} and {tuple(simcc_y.shape)}')
-
-
 def check_map(input_size: Tuple[int, int], heatmap_size: Tuple[int, int],
               sigma: float) -> None:
     """Refuse sizes that were swapped, and a Gaussian wider than its map.

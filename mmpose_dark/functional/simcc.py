@@ -118,7 +118,8 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
         array([[30.3, 70.6]])
     """
     xp = backend_of(simcc_x)
-    if check_choice('return_covariance', return_covariance, (True, False)):
+    if return_covariance is not False:
+        check_choice('return_covariance', return_covariance, (True, False))
         check_has_covariance(switches.get('method', 'dark'),
                              switches.get('modulation', True), 'method')
         beta = check_positive(beta, 'beta')

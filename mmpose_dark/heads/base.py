@@ -158,10 +158,9 @@ class DarkHead:
             said = test_cfg.get('shift_heatmap')
             warn_unless_aligned(set(), [self.decoder],
                                 said if exact else bool(said))
-        back = self.decoder.flip_back(
-            mirrored, flip_indices, self.decoder.merge_shift(test_cfg, exact))
-        return tuple((one + other) * 0.5
-                     for one, other in zip(straight, back))
+        merged: Tuple[Any, ...] = self.decoder.merge(
+            straight, mirrored, flip_indices, test_cfg, exact)
+        return merged
 
     def decode(self, batch_outputs: Any) -> List[InstanceData]:
         """Decode keypoints from heatmaps or vectors.
