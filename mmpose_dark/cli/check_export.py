@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 
-from .._markdown import markdown_table
+from ..markdown import markdown_table
 from .arguments import KeyValues, new_parser
 from .configs import check_config, read_config
 from .errors import CannotRun

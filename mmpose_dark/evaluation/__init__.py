@@ -8,7 +8,7 @@
     add_intervals(rows, base=rows[0])
     print(comparison_table(rows), verdict_text(verdict(rows, rows[0])))
 """
-from .._markdown import markdown_table
+from ..markdown import markdown_table
 from .calibration import calibration_report, report_text
 from .comparison import (
     add_intervals,

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from .._markdown import markdown_table
+from ..markdown import markdown_table
 from .heatmaps import KeptHeatmaps
 from .ranking import ap_gain, evaluated, mmpose_scores, promised_scores
 from .reliability import LEVELS, Reliability

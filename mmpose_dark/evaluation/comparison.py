@@ -17,7 +17,7 @@ import numpy as np
 from mmpose.evaluation.metrics import CocoMetric
 from scipy.stats import bootstrap
 
-from .._markdown import markdown_table
+from ..markdown import markdown_table
 from .heatmaps import MERGES, KeptHeatmaps
 
 

@@ -13,7 +13,6 @@ from typing import (
 import numpy as np
 from scipy.optimize import brentq
 
-from .._markdown import markdown_table
 from ..functional import (
     TAIL_DOF,
     box_areas,
@@ -22,6 +21,7 @@ from ..functional import (
     log_likelihood,
     mahalanobis,
 )
+from ..markdown import markdown_table
 from .heatmaps import KeptHeatmaps
 
 #: shares of the truth that ellipses are to hold

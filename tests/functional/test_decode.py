@@ -285,6 +285,21 @@ def test_of_several_modes_the_clearly_higher_wins():
 
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('size', [(110, ), (110, 90)])
+def test_a_mode_reaches_one_and_a_half_sigma(size, kind):
+    """From a single bright pixel that far up its slope, back to its top."""
+    sigma, axes = 10., len(size)
+    centre = (60., 45.)[:axes]
+    heatmap = oracle.gaussian(centre, size, sigma)
+    spike = tuple(int(c) for c in centre[::-1][:-1]) + (60 - 15, )
+    heatmap[spike] = 1.2
+    assert oracle.argmax(heatmap)[0] == 45
+    points, _ = decode(as_kind(heatmap[None], kind), sigma, axes)
+    np.testing.assert_allclose(
+        points[0], oracle.likeliest(heatmap, sigma, centre), atol=.05)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
 @pytest.mark.parametrize('way', WAYS, ids=str)
 @pytest.mark.parametrize('axes', [1, 2, 3])
 def test_broken_maps_give_documented_finite_results(axes, way, kind):

@@ -42,6 +42,16 @@ def test_biased_peak_and_cut():
     assert heatmap[y, x + 7] == 0 and heatmap[y - 7, x] == 0
 
 
+@pytest.mark.parametrize('sigma, last', [(1.5, 4), (1.3, 3), (2.9, 8)])
+def test_a_biased_map_of_a_broken_sigma_is_cut_within_3_sigma(sigma, last):
+    heatmap = encode_heatmaps(
+        np.array([[15., 15.]]), (31, 31), sigma, unbiased=False)[0]
+    want = oracle.gaussian((15, 15), (31, 31), sigma)
+    far = np.abs(np.arange(31) - 15) > last
+    want[far], want[:, far] = 0, 0
+    np.testing.assert_allclose(heatmap, want, atol=1e-12)
+
+
 def test_invisible_and_lost_joints_are_empty():
     points = np.array([[5., 5.], [5., 5.], [-40., 5.], [np.nan, 5.],
                        [5., np.inf]], np.float32)

@@ -21,8 +21,8 @@ from types import SimpleNamespace
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
 from mmpose_dark.functional import encode_heatmaps, encode_vectors
+from mmpose_dark.markdown import markdown_table
 
 EXAMPLES = Path(__file__).resolve().parents[2] / 'docs' / 'examples'
 NOISE = .02

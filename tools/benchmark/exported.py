@@ -20,8 +20,8 @@ from pathlib import Path
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
 from mmpose_dark.cli.progress import track
+from mmpose_dark.markdown import markdown_table
 
 COCO = 'mmpose::body_2d_keypoint/topdown_heatmap/coco/'
 FIGURES = (Path(__file__).resolve().parents[2] /

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
+from mmpose_dark.markdown import markdown_table
 
 CONFIG = (Path(__file__).resolve().parents[2] /
           'configs/body_2d_keypoint/topdown_heatmap/figures/'

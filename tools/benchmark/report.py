@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mmpose_dark._markdown import markdown_table
+from mmpose_dark.markdown import markdown_table
 
 STOCK, PASS = 'MMPose DARK', 'one pass'
 #: Hollow markers of different sizes: several lines lie on one another.

@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
+from mmpose_dark.markdown import markdown_table
 
 CONFIG = ('mmpose::body_2d_keypoint/rtmpose/coco/'
           'rtmpose-m_8xb256-420e_coco-256x192.py')

@@ -20,7 +20,7 @@ from pathlib import Path
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
+from mmpose_dark.markdown import markdown_table
 
 SIZE, SIGMA, NOISE, SEED = (192, 256), (4.9, 5.66), .05, 20261126
 OURS, STOCK, STOCK_DARK = 'DarkSimCC', 'SimCCLabel', 'SimCCLabel, use_dark'

@@ -18,8 +18,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
 from mmpose_dark.functional import TrackFilter, smooth_track
+from mmpose_dark.markdown import markdown_table
 from peers import PEERS, bridged, held
 from tracks import (
     LEVELS,

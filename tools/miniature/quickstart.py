@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
 from mmpose_dark.cli.progress import Progress, track
+from mmpose_dark.markdown import markdown_table
 
 CONFIGS = (Path(__file__).resolve().parents[2] /
            'configs/body_2d_keypoint/topdown_heatmap/figures')

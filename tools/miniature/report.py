@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from mmpose_dark._markdown import markdown_table
+from mmpose_dark.markdown import markdown_table
 
 #: of ellipses, as of mmpose_dark.evaluation
 LEVELS = (.5, .68, .9, .95, .99)
