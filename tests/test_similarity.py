@@ -42,8 +42,8 @@ def estimator(**options):
         backbone=dict(type='ResNet', depth=18, num_stages=1, strides=(1, ),
                       dilations=(1, ), out_indices=(0, ), base_channels=8,
                       stem_channels=8),
-        head=dict(type='DarkHeatmapHead', out_channels=K, decoder=CODEC,
-                  **HEADS['HeatmapHead'], **options),
+        head=dict(dict(type='DarkHeatmapHead', out_channels=K, decoder=CODEC,
+                       **HEADS['HeatmapHead']), **options),
         test_cfg=dict(flip_test=True, **test_cfg)))
     return model.eval()
 
@@ -79,6 +79,16 @@ def test_of_selected_keypoints_the_constants_are_theirs(sigmas):
                               test_cfg=some))
     np.testing.assert_allclose(got.keypoint_scores,
                                all_of_them.keypoint_scores[:, [3, 0]])
+
+
+def test_they_follow_a_calibration():
+    codec = dict(CODEC, calibration=(.5, 8.))
+    told = predicted(estimator(output_covariance=True))
+    got = predicted(estimator(score='similarity', sigmas=SIGMAS,
+                              decoder=codec))
+    np.testing.assert_allclose(got.keypoint_scores, expected_oks(
+        told.keypoint_covariances.astype(float) / 2, box_areas(BOX), SIGMAS,
+        8.), rtol=1e-5)
 
 
 def test_scores_of_rtmpose_are_the_oks_to_expect():
@@ -158,7 +168,7 @@ def test_a_built_model(stock, image, flip_shift):
     (lambda m: m.dataset_meta.update(sigmas=np.empty(0)), {},
      "give the data set's metainfo that many positive sigmas"),
     (lambda m: delattr(m, 'dataset_meta'), {}, 'needs model.dataset_meta'),
-    (lambda m: None, dict(decoding='argmax'), "with decoding='dark'"),
+    (lambda m: None, dict(decoding='argmax'), "need decoding='dark'"),
     (lambda m: setattr(m.head, '__class__', type(
         'MSPNHead', (type(m.head), ), {})), {}, 'got MSPNHead')])
 def test_a_model_that_cannot_is_left_as_it_was(stock, change, options, words):
@@ -217,11 +227,17 @@ def test_the_decoder_takes_areas(rng):
     maps, areas = spread_maps(rng, 3), torch.tensor([900., 4000., 2500.])
     decoder = DarkDecoder(**SIZES, score='similarity', sigmas=SIGMAS)
     keypoints, scores = decoder(maps, areas=areas)
+    calibrated = DarkDecoder(**SIZES, calibration=(.7, 5.),
+                             score='similarity', sigmas=SIGMAS)
     want, _, covariances = DarkHeatmap(**SIZES).read(
         maps, return_covariance=True)
     np.testing.assert_allclose(keypoints, want, atol=1e-4)
     np.testing.assert_allclose(scores, expected_oks(
         covariances.numpy().astype(float), areas.numpy(), SIGMAS), rtol=1e-4)
+    np.testing.assert_allclose(
+        calibrated(maps, areas=areas)[1], expected_oks(
+            .7 * covariances.numpy().astype(float), areas.numpy(), SIGMAS,
+            5.), rtol=1e-4)
     assert 0 < scores.min() < .9 * scores.max() < 1
     with pytest.raises(ValueError, match='needs the areas of the people'):
         decoder(maps)

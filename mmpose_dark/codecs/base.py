@@ -227,6 +227,11 @@ class DarkCodec:
         """
         check_has_covariance(self.decoding, self.modulation, 'decoding')
 
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of the tail of errors, see ``ellipse_limit``."""
+        return F.TAIL_DOF if self.calibration is None else self.calibration[1]
+
     def read(self, *outputs: Any,
              return_covariance: bool = False) -> Tuple[Any, ...]:
         """Read keypoints off a network's outputs, where these are.

@@ -134,7 +134,8 @@ class DarkDecoder(nn.Module):
             if areas is None:
                 raise ValueError("score='similarity' needs the areas of the "
                                  'people, (B,) in squared input px, got None')
-            scores = F.expected_oks(rest[0], areas.float(), self.sigmas)
+            scores = F.expected_oks(rest[0], areas.float(), self.sigmas,
+                                    self.codec.dof)
         return (keypoints, scores, *rest[:self.return_covariance])
 
 

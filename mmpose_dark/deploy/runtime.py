@@ -107,6 +107,12 @@ class PoseRuntime:
         if score is not None:
             self._choose(path, score)
 
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of the tail of errors, see ``ellipse_limit``."""
+        calibration = self.metadata.get('codec', {}).get('calibration')
+        return calibration[1] if calibration else F.TAIL_DOF
+
     def _choose(self, path: Union[str, Path], score: str) -> None:
         """Have scores of a kind, or raise where the file has none."""
         if check_choice('score', score, SCORES) == self.metadata.get(
@@ -166,7 +172,8 @@ class PoseRuntime:
         covariances = [covariance * squared for covariance in covariances]
         if self._sigmas is not None:
             scores = F.expected_oks(
-                covariances[0], areas, self._sigmas).astype(np.float32)
+                covariances[0], areas, self._sigmas,
+                self.dof).astype(np.float32)
         return (keypoints / size * scale + center - 0.5 * scale, scores,
                 *covariances)
 

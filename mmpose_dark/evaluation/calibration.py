@@ -97,7 +97,8 @@ def _calibrated(found: Reliability, told: bool) -> Dict[str, Any]:
             scale, dof = fitted.calibrate()
             tested = tested.scaled(scale)
             rows.append([*tested.coverage(dof), tested.nll(dof),
-                         tested.gap() if told else np.nan])
+                         tested.gap(tested.promised(dof)) if told
+                         else np.nan])
     shares, nll, gap = np.split(np.stack([
         np.mean(rows, 0), *np.percentile(rows, (2.5, 97.5), axis=0)], -1),
         [len(LEVELS), len(LEVELS) + 1])

@@ -103,11 +103,11 @@ class Reliability(NamedTuple):
         """With other covariances."""
         return self._replace(covariances=scale * self.covariances)
 
-    def promised(self) -> np.ndarray:
+    def promised(self, dof: Optional[float] = TAIL_DOF) -> np.ndarray:
         """Similarities to expect of the joints, in shape (n,)."""
         squares = self.reaches[:, :, None] * self.reaches[:, None]
         return expected_oks((self.covariances / squares)[:, None],
-                            np.ones(len(squares)), np.array([.5]))[:, 0]
+                            np.ones(len(squares)), np.array([.5]), dof)[:, 0]
 
     def gap(self, promised: Optional[np.ndarray] = None) -> float:
         """How far promised similarities are from what they come to.

@@ -53,7 +53,7 @@ def ellipse_limit(level: float, dof: Optional[float] = TAIL_DOF) -> float:
         raise ValueError(f'level must be between 0 and 1, got {level!r}')
     if dof is None:
         return -2 * math.log(1 - level)
-    _check_dof(dof)
+    check_dof(dof)
     return dof / 2 * ((1 - level)**(-2 / dof) - 1)
 
 
@@ -91,7 +91,7 @@ def ellipse_level(squares: Array, dof: Optional[float] = TAIL_DOF) -> Array:
     """
     if dof is None:
         return 1 - backend_of(squares).exp(-squares / 2)
-    _check_dof(dof)
+    check_dof(dof)
     return 1 - (1 + 2 * squares / dof)**(-dof / 2)
 
 
@@ -133,12 +133,13 @@ def log_likelihood(errors: Array, covariances: Array,
            covariances[..., 0, 1] * covariances[..., 1, 0])
     if dof is None:
         return -math.log(2 * math.pi) - xp.log(det) / 2 - square / 2
-    _check_dof(dof)
+    check_dof(dof)
     return (-math.log(math.pi) - xp.log(det) / 2 -
             (dof / 2 + 1) * xp.log(1 + 2 * square / dof))
 
 
-def _check_dof(dof: float) -> None:
+def check_dof(dof: float) -> None:
+    """Raise ``ValueError`` unless it is a positive, finite number."""
     if not 0 < dof < math.inf:
         raise ValueError(
             f'dof must be a positive number, or None, got {dof!r}')

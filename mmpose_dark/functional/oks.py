@@ -7,30 +7,61 @@ constant of joint k, A the area of the person.
 Were its error normal with covariance C, the similarity to expect would be
 :math:`1 / \sqrt{\det(I + C / \kappa^2)}`. By the law of :mod:`.coverage` it is
 normal with :math:`C = P / 2 w`, w of the gamma distribution of shape and rate
-3 / 2:
+:math:`\nu / 2`:
 
 .. math:: E_w\left[\frac{1}{\sqrt{\det(I + P / 2 w \kappa^2)}}\right].
 
-The mean over w is taken over three of its values, a share of the joints each:
-as of a mixture of three normal distributions. Values and shares are those
-that are off the least for any P, by .0004.
+The mean over w is a sum over some of its values, a share of the joints each:
+as of a mixture of normal distributions. For :math:`\nu = 3` three will do;
+values and shares are those that are off the least for any P, by .0004. Others
+are evenly spaced in log w, where a trapezoidal sum of a smooth bell is almost
+exact.
 """
-from typing import Any, Optional, Sequence
+import math
+from functools import lru_cache
+from typing import Any, Optional, Sequence, Tuple
 
 import numpy as np
 
 from .backends import Array, backend_of
+from .coverage import TAIL_DOF, check_dof
 
 #: the share of its box that a person covers, which MMPose takes where a data
 #: set tells no area
 BOX_SHARE = .53
 
-
 #: values of w, and the share of the joints that has each
 MIXTURE = ((.0528, .0638), (.4352, .5152), (1.8, .4210))
 
 
-def expected_oks(covariances: Array, areas: Array, sigmas: Array) -> Array:
+@lru_cache(maxsize=32)
+def mixture(dof: Optional[float]) -> Tuple[Tuple[float, float], ...]:
+    """Values of w, and the share of the joints that has each.
+
+    Args:
+        dof (float, optional): As of :func:`.ellipse_limit`.
+
+    Raises:
+        ValueError: Degrees of freedom out of range.
+    """
+    if dof is None:
+        return (.5, 1.),
+    check_dof(dof)
+    if dof == TAIL_DOF:
+        return MIXTURE
+    step = min(1., math.sqrt(2 / dof))
+    # To where it is 1e-4 as likely as at its most, w = 1, or less.
+    rare = 19 / dof
+    first = -rare - math.sqrt(2 * rare)
+    last = min(math.sqrt(2 * rare), math.log(2 + 2 * rare))
+    values = [math.exp(i * step) for i in range(
+        math.floor(first / step), math.ceil(last / step) + 1)]
+    density = [math.exp(dof / 2 * (math.log(w) + 1 - w)) for w in values]
+    return tuple((w, d / sum(density)) for w, d in zip(values, density))
+
+
+def expected_oks(covariances: Array, areas: Array, sigmas: Array,
+                 dof: Optional[float] = TAIL_DOF) -> Array:
     r"""The similarity to expect of joints of a given covariance.
 
     See the top of this module.
@@ -41,12 +72,14 @@ def expected_oks(covariances: Array, areas: Array, sigmas: Array) -> Array:
         areas (np.ndarray | Tensor): Areas of the people in shape (N,);
             squared image pixels. See :func:`box_areas`.
         sigmas (np.ndarray | Tensor): OKS constants in shape (K,).
+        dof (float, optional): As of :func:`.ellipse_limit`. Defaults to 3.
 
     Returns:
         np.ndarray | Tensor: Expected similarities in shape (N, K), 0 to 1.
 
     Raises:
-        ValueError: Shapes that do not belong together, or, in numpy arrays,
+        ValueError: Degrees of freedom out of range, shapes that do not
+            belong together, or, in numpy arrays,
             an area or constant that is not positive. The values of tensors
             are not looked at: there these have similarity 0.
     """
@@ -68,7 +101,7 @@ def expected_oks(covariances: Array, areas: Array, sigmas: Array) -> Array:
                   for i, j in ((0, 0), (0, 1), (1, 1)))
     trace, det = xx + yy, xx * yy - xy * xy
     total: Any = 0.
-    for w, share in MIXTURE:
+    for w, share in mixture(dof):
         total = total + share * w / xp.sqrt(w * (w + trace) + det)
     similarity: Array = total
     return similarity

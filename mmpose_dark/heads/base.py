@@ -231,5 +231,6 @@ class DarkHead:
         boxes = np.asarray(sample.gt_instances.bboxes, float)
         out = np.zeros(covariances.shape[:2], covariances.dtype)
         out[:, kept] = F.expected_oks(
-            covariances[:, kept].astype(float), F.box_areas(boxes), sigmas)
+            covariances[:, kept].astype(float), F.box_areas(boxes), sigmas,
+            self.decoder.dof)
         return out

@@ -6,7 +6,6 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple, Union
 import numpy as np
 
 from ..deploy.runtime import PoseRuntime
-from ..functional import TAIL_DOF
 from . import labels, magnify
 from .uncertainty import draw_ellipses
 
@@ -124,8 +123,7 @@ class ExportedReader:
 
     @property
     def _dof(self) -> float:
-        calibration = self.pose.metadata.get('codec', {}).get('calibration')
-        return calibration[1] if calibration else TAIL_DOF
+        return self.pose.dof
 
 
 def _side(name: str) -> str:

@@ -10,7 +10,6 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import merge_data_samples
 
 from ..codecs import DarkCodec
-from ..functional import TAIL_DOF
 from ..heads import DarkHead
 from ..model import apply_dark, merge_exactly
 from . import labels, magnify
@@ -151,8 +150,8 @@ class PoseReaders:
 
     @property
     def _dof(self) -> float:
-        calibration = self.models['DARK'].head.decoder.calibration
-        return TAIL_DOF if calibration is None else calibration[1]
+        dof: float = self.models['DARK'].head.decoder.dof
+        return dof
 
     @property
     def _names(self) -> List[str]:

@@ -76,7 +76,8 @@ def test_likelihood_is_scipys(rng, kind, dof):
 @pytest.mark.parametrize('call', [
     lambda dof: ellipse_limit(.5, dof),
     lambda dof: ellipse_level(np.ones(2), dof),
-    lambda dof: log_likelihood(np.ones((1, 2)), P[None], dof)])
+    lambda dof: log_likelihood(np.ones((1, 2)), P[None], dof),
+    lambda dof: expected_oks(P[None, None], np.ones(1), np.ones(1), dof)])
 @pytest.mark.parametrize('dof', [0., -1, np.inf, np.nan])
 def test_a_tail_that_makes_no_sense_is_named(call, dof):
     with pytest.raises(ValueError, match='dof must be a positive number'):
@@ -100,13 +101,14 @@ def test_second_moments_are_those_of_the_page():
 # ---- similarities
 
 
-def integrated(a, b):
+def integrated(a, b, dof=3.):
     """The similarity to expect, eigenvalues a and b of P / kappa^2."""
     def integrand(log_w):
         w = np.exp(log_w)
-        return stats.gamma.pdf(w, 1.5, scale=2 / 3) * w / np.sqrt(
+        return stats.gamma.pdf(w, dof / 2, scale=2 / dof) * w / np.sqrt(
             (1 + a / w / 2) * (1 + b / w / 2))
-    return integrate.quad(integrand, -25, 4, limit=200)[0]
+    low = max(-25 - 40 / dof, -700)
+    return integrate.quad(integrand, low, 5, limit=400, points=[0])[0]
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,6 +123,24 @@ def test_similarities_are_integrals(log_a, log_b, angle):
     got = expected_oks(covariances, np.array([100.]), kappa / 20)
     assert np.isfinite(got).all() and (0 <= got).all() and (got <= 1).all()
     np.testing.assert_allclose(got, integrated(*values), atol=1e-3)
+
+
+@pytest.mark.parametrize('dof', [.2, 1., 1.64, 3.001, 8., 30., 500.])
+def test_other_tails_are_integrals(dof):
+    values = 10.**np.array([[a, b] for a in range(-5, 6) for b in (-2, 0, a)])
+    covariances = np.zeros((len(values), 1, 2, 2))
+    covariances[:, 0, [0, 1], [0, 1]] = values
+    got = expected_oks(covariances, np.ones(len(values)), np.array([.5]), dof)
+    np.testing.assert_allclose(
+        got[:, 0], [integrated(*pair, dof) for pair in values], atol=1e-3)
+
+
+def test_without_a_tail_they_are_of_the_normal_law():
+    covariances = np.tile(P, (1, 2, 1, 1))
+    got = expected_oks(covariances, np.array([100.]), np.array([.05, .1]),
+                       None)
+    want = [np.linalg.det(np.eye(2) + P / kappa**2)**-.5 for kappa in (1, 2)]
+    np.testing.assert_allclose(got[0], want)
 
 
 @KINDS
@@ -217,7 +237,7 @@ def test_people_are_means_of_their_joints(both):
 
 def test_people_are_weighted_by_what_will_be_labelled():
     t, s = np.array([[.9, .5, .2]]), np.array([[.8, .4, .1]])
-    odds = s * t / (1 - t)
+    odds = 2 * s * t / (1 - t)
     w = odds / (1 + odds)
     np.testing.assert_allclose(pose_scores(t, s), (w * t).sum(1) / w.sum(1))
 
