@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from mmpose_dark import DarkHeatmap
 from conftest import run_command
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose_dark.evaluation import (
@@ -56,8 +57,9 @@ def people(rng, num=12, num_joints=3):
             keypoints_visible=np.ones((1, num_joints))))
         for i in range(num)]
     kept = KeptHeatmaps(
-        heatmaps, heatmaps[..., ::-1], list(range(num_joints)), samples,
-        dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1),
+        (heatmaps, ), (heatmaps[..., ::-1], ), list(range(num_joints)),
+        samples,
+        DarkHeatmap(input_size=(96, 128), heatmap_size=(24, 32), sigma=1),
         np.full(num_joints, .05))
     return kept, dict(
         images=[dict(id=i + 1, width=96, height=128) for i in range(num)],
@@ -187,7 +189,6 @@ def test_calibrate(crowd, rng, tmp_path, capsys):
 
 
 def test_codec_takes_a_calibration(rng):
-    from mmpose_dark import DarkHeatmap
     size = dict(input_size=(96, 128), heatmap_size=(24, 32), sigma=1)
     maps = encode_heatmaps(rng.uniform(8, 16, (1, 5, 2)), (24, 32), 2.)
     plain, scaled = (
@@ -200,7 +201,7 @@ def test_codec_takes_a_calibration(rng):
 
 
 def test_megvii_targets_have_another_peak(rng):
-    from mmpose_dark import DarkHeatmap, DarkMegviiHeatmap
+    from mmpose_dark import DarkMegviiHeatmap
     size = dict(input_size=(96, 128), heatmap_size=(24, 32))
     maps = .7 * encode_heatmaps(rng.uniform(8, 16, (1, 5, 2)), (24, 32), 2.)
     want = DarkHeatmap(**size, sigma=2).read(maps, return_covariance=True)[2]
