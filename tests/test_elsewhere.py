@@ -321,17 +321,31 @@ def test_supervision_draws_covariances(recipe, rng):
 # ---- the numbers of the page
 
 
+def tool(monkeypatch, name):
+    """A measuring tool of the repository, as a module."""
+    for folder in (TOOLS / 'benchmark', EXAMPLES):
+        monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    return importlib.import_module(name)
+
+
 @pytest.mark.slow
 def test_the_numbers_of_the_page(monkeypatch):
     pytest.importorskip('mmpose')
-    monkeypatch.syspath_prepend(str(TOOLS / 'benchmark'))
-    monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.delitem(sys.modules, 'elsewhere', raising=False)
-    tool = importlib.import_module('elsewhere')
-    rows = list(tool.measure(12, 1))
+    rows = list(tool(monkeypatch, 'elsewhere').measure(12, 1))
     if not rows:
         pytest.skip('neither transformers nor rtmlib is installed')
     for row in rows:
         assert row['over_limit']['ours'] < 1.12  # of few: +-.07
         assert row['over_limit']['theirs'] > 1.5
         assert max(map(abs, row['bias']['ours'])) < .03
+
+
+@pytest.mark.slow
+def test_the_runtime_is_timed_beside_rtmlib(monkeypatch):
+    for name in ('mmpose', 'onnxscript', 'rtmlib'):
+        pytest.importorskip(name)
+    from mmpose_dark.shipped import CONFIGS
+    row, = tool(monkeypatch, 'runtime').measure(
+        str(next(CONFIGS.rglob('rtmpose-thin_1xb32-*.py'))), [2], 1)
+    assert row['people'] == 2 and min(row['ms'].values()) > 0

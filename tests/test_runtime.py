@@ -147,6 +147,8 @@ def test_a_file_of_another_tool_is_refused(tmp_path):
     for batch_size in (0, -1, 1.5, True):
         with pytest.raises(ValueError, match='batch_size must be a positive'):
             PoseRuntime(path, batch_size=batch_size)
+        with pytest.raises(ValueError, match='threads must be a positive'):
+            PoseRuntime(path, threads=batch_size)
     del model.metadata_props[:]
     onnx.save(model, path)
     with pytest.raises(ValueError, match='export_onnx'):

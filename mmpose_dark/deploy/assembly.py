@@ -58,11 +58,10 @@ class Assembly:
         names = {weight.name: f'{shared}/{weight.name}'
                  for weight in model.graph.initializer}
         for weight in model.graph.initializer:
-            if names[weight.name] not in self.weights:
-                copy = TensorProto()
-                copy.CopyFrom(weight)
-                copy.name = names[weight.name]
-                self.weights[copy.name] = copy
+            copy = TensorProto()
+            copy.CopyFrom(weight)
+            copy.name = names[weight.name]
+            self.weights[copy.name] = copy
         names.update(inputs)
         graph = GraphProto()
         graph.CopyFrom(model.graph)
@@ -98,7 +97,7 @@ class Assembly:
 def _rename(graph: GraphProto, prefix: str, names: Dict[str, str]) -> None:
     """Rename all that nodes put out, in graphs inside of nodes too.
 
-    ``names`` has those that are not to be prefixed, and all in the end.
+    ``names`` has what inputs and weights are called, and all in the end.
     """
     inner = list(graphs(graph))
     for part in inner:
@@ -108,7 +107,7 @@ def _rename(graph: GraphProto, prefix: str, names: Dict[str, str]) -> None:
                                                  *part.initializer)]
         for name in defined:
             if name:  # an optional output that nobody takes has none
-                names.setdefault(name, f'{prefix}/{name}')
+                names[name] = f'{prefix}/{name}'
     for part in inner:
         for node in part.node:
             node.name = f'{prefix}/{node.name}' if node.name else ''
