@@ -97,6 +97,20 @@ def test_a_loss_that_they_are_not_derived_for_is_refused(loss, words):
         head.decode(head.forward((torch.randn(1, 8, 4, 3), )))
 
 
+def test_labels_that_sum_to_one_ask_for_no_beta():
+    """SimCC's loss is of logits as they are, whatever the codec's beta."""
+    codec = dict(RTMPOSE, normalize=True)
+    for beta in (10., 3.):
+        head = head_of(dict(codec, beta=beta), dict(type='KLDiscretLoss'),
+                       output_covariance=True)
+        with torch.no_grad():
+            pred, = head.decode(head.forward((torch.randn(1, 8, 4, 3), )))
+        assert np.isfinite(pred.keypoint_covariances).all()
+    with pytest.raises(ValueError, match='the loss has beta=10'):
+        head_of(codec, dict(type='KLDiscretLoss', beta=10.),
+                output_covariance=True)
+
+
 def test_standard_labels_have_none():
     codec = DarkSimCC((96, 128), 'standard')
     with pytest.raises(ValueError, match="with smoothing_type='gaussian'"):

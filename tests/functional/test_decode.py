@@ -224,6 +224,24 @@ def test_search_by_bounds_finds_the_peak_of_the_full_search(rng):
                 decode_heatmaps(as_kind(two, 'torch'), sigma)[0], atol=1e-3)
 
 
+@pytest.mark.parametrize('size', [(30, 36), (22, 24, 26)])
+def test_a_peak_lies_on_the_map(rng, size):
+    """Blurred, a bright end of dark lines is brighter beside the map."""
+    shape = size[::-1]
+    maps = .001 * rng.standard_normal((80, *shape))
+    for heatmap in maps:
+        axis = rng.integers(len(size))
+        line = np.moveaxis(heatmap, axis, 0)
+        if rng.random() < .5:
+            line = line[::-1]
+        at = tuple(rng.integers(6, n - 6) for n in line.shape[1:])
+        line[(0, *at)] += 1
+        line[(1, *at)] -= rng.uniform(.5, 1)
+    points, _ = decode(maps, 2., len(size))
+    np.testing.assert_allclose(
+        points, decode(as_kind(maps, 'torch'), 2., len(size))[0], atol=1e-3)
+
+
 @pytest.mark.parametrize('way', WAYS[:2], ids=str)
 def test_parts_do_not_show(rng, way):
     """More maps than are decoded at a time; the tiny have tiny squares."""
@@ -279,9 +297,12 @@ def test_of_several_modes_the_clearly_higher_wins():
           for peak in ('modulated', 'raw')}
     np.testing.assert_allclose(at['modulated'], (12, 12), atol=0.1)
     np.testing.assert_allclose(at['raw'], (36, 50), atol=0.1)
-    # 1.2 * 2 * 1.75^2 / (1.75^2 + 2^2) = 1.04 times the evidence of the other
-    close = map_of(1.001, 1.92)
-    assert decode_heatmaps(close, 2.)[0][0, 0] > 30
+    # The evidence of the wide one is (w^2 + 4) / (2 w^2) times that of the
+    # bright one: it is taken where that is more than 1.1.
+    for evidence, x in ((1.06, 36), (1.085, 36), (1.115, 12), (1.15, 12)):
+        width = (4 / (2 * evidence - 1))**.5
+        found = decode_heatmaps(map_of(1.001, width), 2.)[0][0]
+        assert found[0] == pytest.approx(x, abs=.1), evidence
 
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
