@@ -1,20 +1,23 @@
 """Sphinx: the pages of this folder, and the API from the docstrings."""
 import mmpose_dark
+from docutils import nodes
+from latex2mathml.converter import convert
 
 project = 'mmpose_dark'
 author = 'The mmpose_dark authors'
 release = version = mmpose_dark.__version__
 
 extensions = [
-    'myst_parser', 'sphinx.ext.autodoc', 'sphinx.ext.mathjax',
-    'sphinx.ext.napoleon', 'sphinx.ext.viewcode'
+    'myst_nb', 'sphinx.ext.autodoc', 'sphinx.ext.napoleon',
+    'sphinx.ext.viewcode', 'sphinx_copybutton', 'sphinx_design'
 ]
-myst_enable_extensions = ['dollarmath']
+myst_enable_extensions = ['colon_fence', 'dollarmath']
 myst_heading_anchors = 3
+nb_execution_mode = 'off'  # the notebook is handed in with its outputs
 exclude_patterns = ['_build']
-html_theme = 'alabaster'
-html_theme_options = dict(
-    description='DARK for MMPose', fixed_sidebar=True, page_width='1100px')
+html_theme = 'furo'
+html_title = 'mmpose_dark'
+copybutton_exclude = '.linenos, .gp, .go'
 # Inherited docstrings are MMPose's, not ours to mend.
 autodoc_inherit_docstrings = False
 autodoc_member_order = 'bysource'
@@ -24,3 +27,23 @@ napoleon_use_ivar = True
 # MMPose's `Note:` lists of symbols, and sections that it has beside Google's.
 napoleon_custom_sections = [
     ('Encoded', 'params_style'), 'Required Keys', 'Added Keys']
+html_math_renderer = 'mathml'
+
+
+def inline_math(translator, node):
+    """Write a formula in a line."""
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def block_math(translator, node):
+    """Write a formula on its own."""
+    formula = convert(node.astext(), display='block')
+    translator.body.append(f'<div class="math">{formula}</div>')
+    raise nodes.SkipNode
+
+
+def setup(app):
+    """Have formulas written as MathML, which browsers draw offline."""
+    app.add_html_math_renderer(
+        'mathml', (inline_math, None), (block_math, None))

@@ -1,6 +1,9 @@
-"""What the pages promise: their examples and the notebook run."""
+"""What the pages promise: examples, commands, snippets, the notebook."""
+import ast
+import functools
 import importlib
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / 'docs'
-NOTEBOOK = ROOT / 'demo' / 'dark_tutorial.ipynb'
+NOTEBOOK = DOCS / 'tutorial.ipynb'
+PAGES = [ROOT / 'README.md', *sorted(DOCS.glob('*.md'))]
 
 pytestmark = pytest.mark.skipif(
     not DOCS.exists(), reason='needs a source checkout')
@@ -73,13 +77,136 @@ def test_pages_name_files_that_exist():
                 assert (ROOT / name).is_file(), (page.name, name)
 
 
-def test_the_notebook_is_handed_in_without_outputs():
+def blocks(page, language):
+    """The code of a page, a text each."""
+    return re.findall(rf'^ *```{language}\n(.*?)^ *```$', page.read_text(),
+                      re.M | re.S)
+
+
+def commands(page):
+    """The lines of bash of a page, whole and without comments."""
+    for block in blocks(page, 'bash'):
+        for line in block.replace('\\\n', ' ').splitlines():
+            words = shlex.split(line, comments=True)
+            if words:
+                yield words
+
+
+def targets():
+    return set(re.findall(r'^(\w+):', (ROOT / 'Makefile').read_text(), re.M))
+
+
+@functools.lru_cache(maxsize=None)
+def helped(command):
+    """The options that a command of ours has."""
+    import contextlib
+    import io
+
+    from mmpose_dark.cli import main
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), pytest.raises(SystemExit):
+        main([command, '--help'])
+    return set(re.findall(r'(?<![\w-])--?[a-z][\w-]*', said.getvalue()))
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_commands_of_the_pages_exist(page):
+    """Each is one that there is, with options that it has."""
+    from mmpose_dark.cli import COMMANDS
+    for words in commands(page):
+        line = ' '.join(words)
+        assert words[:2] != ['python', '-m'] or words[2] in (
+            'venv', 'mmpose_dark', 'build'), line
+        if words[0] == 'make':
+            assert words[1] in targets(), line
+        elif words[0] == 'python' and words[1].endswith('.py'):
+            assert (ROOT / words[1]).is_file(), line
+        elif words[0] == 'mmpose-dark':
+            assert words[1] in COMMANDS, line
+            if words[1] in ('train', 'test'):
+                pytest.importorskip('mmpose')
+            options = {word for word in words[2:]
+                       if re.match('--?[a-z]', word)}
+            assert options <= helped(words[1]), line
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_snippets_of_the_pages_are_python(page):
+    """And what they take from this package is there."""
+    for block in blocks(page, 'python'):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and (
+                    node.module or '').startswith('mmpose_dark'):
+                module = pytest.importorskip(node.module)
+                for name in node.names:
+                    assert hasattr(module, name.name), (name.name, block)
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.name)
+def test_links_of_the_pages_lead_somewhere(page):
+    for link in re.findall(r'\]\(([^)\s]+)\)', page.read_text()):
+        path = link.partition('#')[0]
+        if path and not re.match(r'\w+:', path):
+            assert (page.parent / path).exists(), link
+
+
+def test_the_first_lines_of_the_readme_do_what_they_say(monkeypatch):
+    """With the small network in place of one that is fetched."""
+    apis = pytest.importorskip('mmpose.apis')
+    from mmpose_dark.shipped import FIGURES
+    inferencer = apis.MMPoseInferencer
+
+    def small(name):
+        assert name == 'human'
+        return inferencer(
+            str(FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py'),
+            str(FIGURES / 'td-hm_res18-thin_figures-128x96.pth'),
+            det_model='whole_image', device='cpu')
+
+    monkeypatch.setattr(apis, 'MMPoseInferencer', small)
+    names = {}
+    exec(blocks(ROOT / 'README.md', 'python')[0], names)
+    decoder = names['inferencer'].inferencer.model.head.decoder
+    assert type(decoder).__name__ == 'DarkHeatmap'
+    assert names['cfg'].codec.type == 'mmpose_dark.DarkHeatmap'
+    assert names['cfg'].model.head.type == 'mmpose_dark.DarkHeatmapHead'
+
+
+def test_the_readme_is_short_and_says_what_benchmark_says():
+    """Its figures are those of the table of the command."""
+    text = (ROOT / 'README.md').read_text()
+    assert len(text.splitlines()) <= 120
+    rows = {}
+    for line in (DOCS / 'benchmark.md').read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip('| ').split('|')]
+        if cells[0] in ('128x96', '256x192') and len(cells) >= 6:
+            rows[tuple(cells[:3])] = cells[3], cells[5]
+    for label, key in (('stock: the standard shift', ('stock', 'shift')),
+                       ('DARK: one codec entry', ('stock', 'DARK')),
+                       ('... and the flip test', ('exact', 'DARK'))):
+        line = next(line for line in text.splitlines()
+                    if line.startswith(f'| {label}'))
+        said = re.findall(r'\d+\.\d+', line)
+        assert tuple(said) == (
+            rows[('128x96', *key)] + rows[('256x192', *key)])
+
+
+def test_the_notebook_is_handed_in_with_its_outputs():
     nbformat = pytest.importorskip('nbformat')
     notebook = nbformat.read(NOTEBOOK, 4)
     nbformat.validate(notebook)
     cells = [cell for cell in notebook.cells if cell.cell_type == 'code']
     assert len(cells) == 10
-    assert not any(cell.outputs or cell.execution_count for cell in cells)
+    # run once, from top to bottom, without a warning or an error
+    assert [cell.execution_count for cell in cells] == list(range(1, 11))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert {output.output_type for output in outputs} <= {
+        'stream', 'display_data'}
+    assert all(output.get('name') != 'stderr' for output in outputs)
+    assert sum('image/png' in output.get('data', ())
+               for output in outputs) == 7
+    assert NOTEBOOK.stat().st_size < 1e6
+    assert '/tmp' not in NOTEBOOK.read_text()
     assert cells[0].source.startswith('# %pip install --no-deps ')
 
 
@@ -105,5 +232,8 @@ def test_the_notebook_runs_and_gains(tmp_path):
     before, after = map(float, re.search(
         r'AP ([\d.]+) -> ([\d.]+), without', said).groups())
     assert after > before + .3
+    gains = {name: float(gain) for name, gain in re.findall(
+        r'DARK, (.*?) +AP .* 100 (\S+) ', said)}
+    assert 0 < gains["MMPose's merge"] < gains['exact merge']
     assert [tuple(map(int, row)) for row in re.findall(
         r'(\d+) % ellipses hold (\d+) %', said)][2][1] > 80
