@@ -42,6 +42,14 @@ def main(argv: Optional[List[str]] = None) -> int:
         that something is not as it should be, 2 where it could not run, 130
         where it was stopped from the keyboard.
     """
+    try:
+        args = _parser().parse_args(argv)
+    except KeyboardInterrupt:
+        return _stopped('mmpose-dark')
+    return start(args.command, args.arguments, f'mmpose-dark {args.command}')
+
+
+def _parser() -> argparse.ArgumentParser:
     width = max(map(len, COMMANDS))
     parser = argparse.ArgumentParser(
         prog='mmpose-dark',
@@ -55,8 +63,7 @@ def main(argv: Optional[List[str]] = None) -> int:
                         help='one of those below; COMMAND --help says more')
     parser.add_argument('arguments', nargs=argparse.REMAINDER,
                         metavar='...', help='arguments of the command')
-    args = parser.parse_args(argv)
-    return start(args.command, args.arguments, f'mmpose-dark {args.command}')
+    return parser
 
 
 def start(command: str, argv: List[str], prog: str) -> int:
@@ -72,10 +79,11 @@ def start(command: str, argv: List[str], prog: str) -> int:
     """
     try:
         module = import_module(f'.{command.replace("-", "_")}', __name__)
-        return module.main(argv, prog)
+        status: int = module.main(argv, prog)
+        sys.stdout.flush()
+        return status
     except KeyboardInterrupt:
-        print(f'{prog}: stopped', file=sys.stderr)
-        return 130
+        return _stopped(prog)
     except BrokenPipeError:  # of `| head`, which has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -86,6 +94,11 @@ def start(command: str, argv: List[str], prog: str) -> int:
             raise
         say(prog, error)
         return 2
+
+
+def _stopped(prog: str) -> int:
+    print(f'{prog}: stopped', file=sys.stderr)
+    return 130
 
 
 def run(command: str) -> NoReturn:

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..markdown import markdown_table
 from .arguments import KeyValues, new_parser
-from .configs import check_config, read_config
+from .configs import check_config, check_data, read_config
 from .errors import CannotRun
 
 EXPORTED = 'exported'
@@ -137,6 +137,7 @@ def main(argv: List[str], prog: str) -> int:
     from ..model import apply_dark
     cfg = read_config(args.config, args.cfg_options)
     check_config(cfg)
+    check_data(cfg)
     try:
         pose = PoseRuntime(args.onnx)
     except (ImportError, OSError, ValueError):

@@ -1,4 +1,5 @@
 """Configs as a command takes them."""
+import os
 import sys
 import warnings
 from pathlib import Path
@@ -55,3 +56,25 @@ def check_config(cfg: Any, training: bool = False) -> None:
         check_alignment(cfg)
     for warning in odd:
         print(f'Warning: {warning.message}', file=sys.stderr)
+
+
+def check_data(cfg: Any) -> None:
+    """Make sure that a config has a test set, and that its labels are there.
+
+    Raises:
+        CannotRun: It has none, or its file is not there.
+    """
+    loader, evaluator = cfg.get('test_dataloader'), cfg.get('test_evaluator')
+    if not loader or not evaluator:
+        raise CannotRun(f'{cfg.filename} has no test_dataloader and '
+                        'test_evaluator: there is nothing to measure on')
+    dataset = loader.dataset
+    files = {'test_dataloader.dataset.data_root=FOLDER': os.path.join(
+        dataset.get('data_root') or '', dataset.get('ann_file') or '')}
+    if isinstance(evaluator, dict):
+        files['test_evaluator.ann_file=FILE'] = evaluator.get('ann_file') or ''
+    for file in files.values():
+        if file and '://' not in file and not os.path.exists(file):
+            raise CannotRun(f'there is no {file}, which {cfg.filename} '
+                            f'measures on.\nSay where it is: --cfg-options '
+                            f'{" ".join(files)}')

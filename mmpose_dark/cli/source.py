@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any, Tuple
 
 from .arguments import KeyValues
-from .configs import check_config, read_config
-from .errors import CannotRun
+from .configs import check_config, check_data, read_config
 from .progress import track
 
 
@@ -65,9 +64,7 @@ def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
             num_keypoints=len(kept.sigmas)))
     cfg = read_config(args.config, args.cfg_options)
     check_config(cfg)
-    if not cfg.get('test_dataloader') or not cfg.get('test_evaluator'):
-        raise CannotRun(f'{args.config} has no test_dataloader and '
-                        'test_evaluator: there is nothing to measure on')
+    check_data(cfg)
     # Detections have no labels beside them to measure errors by.
     cfg.test_dataloader.dataset.pop('bbox_file', None)
     runner = evaluation.build_test_runner(cfg, args.checkpoint, args.work_dir)
