@@ -12,6 +12,10 @@ from .alignment import entries
 _MEANING: Dict[str, Any] = dict(
     input_size=None, heatmap_size=None, sigma=None, kernel_size=None,
     simcc_split_ratio=2., use_udp=False)
+#: codec -> where it is another than that
+_UNSAID: Dict[str, Dict[str, Any]] = dict(
+    UDPHeatmap=dict(sigma=2, use_udp=True),
+    SimCCLabel=dict(sigma=6), DarkSimCC=dict(sigma=6))
 #: where pipelines for training are; in a hook that of a later stage
 _TRAINING = 'train_dataloader', 'custom_hooks'
 
@@ -121,7 +125,7 @@ def _difference(name: str, one: Dict[str, Any], other_name: str,
 
 def _meaning(codec: Dict[str, Any]) -> Dict[str, Any]:
     """What :data:`_MEANING` has for a codec."""
-    unsaid = dict(_MEANING, use_udp=_kind(codec) == 'UDPHeatmap')
+    unsaid = {**_MEANING, **_UNSAID.get(_kind(codec), {})}
     return {key: _plain(codec.get(key, default))
             for key, default in unsaid.items()}
 

@@ -2,6 +2,7 @@
 import re
 
 import pytest
+from conftest import no_fork
 
 torch = pytest.importorskip('torch')
 pytest.importorskip('mmpose')
@@ -120,6 +121,7 @@ def test_what_is_no_checkpoint(file, content, said):
 @pytest.mark.skipif(
     not hasattr(torch.serialization, 'get_unsafe_globals_in_checkpoint'),
     reason='torch before 2.6 loads anything')
+@no_fork
 def test_what_torch_refuses_to_load_is_named(file):
     said = file(dict(file.found, more=Anything()))
     assert re.search(r'holds a [\w.]+\.Anything', said)

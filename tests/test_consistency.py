@@ -86,7 +86,8 @@ def test_a_codec_that_does_not_reach_the_head(written, changes, said):
     (dict(sigma=3), 'codec has sigma=3, but model.head.decoder has sigma=1'),
     (dict(use_udp=True), 'use_udp=True, but model.head.decoder has use_udp=F'),
     (dict(heatmap_size=(48, 64)), r'heatmap_size=\(48, 64\), but'),
-    (dict(decoding='shift'), None), (dict(input_size=[96, 128]), None),
+    (dict(decoding='shift'), None), (dict(use_udp=False), None),
+    (dict(input_size=[96, 128]), None),
 ])
 def test_a_codec_of_another_meaning(change, said):
     cfg = darkify(THIN)
@@ -146,6 +147,15 @@ def test_a_sigma_for_both_axes_is_the_same_as_two():
     encoder_of(cfg).sigma = (6, 5)
     assert 'of train_dataloader has sigma=(6, 5), but' in contradictions(
         cfg, training=True)[0]
+
+
+def test_what_is_unsaid_is_the_default():
+    cfg = darkify(RTMPOSE)
+    for codec in (cfg.codec, cfg.model.head.decoder):
+        codec.update(sigma=6., simcc_split_ratio=2.)
+    assert not any(text.startswith('codec') for text in contradictions(cfg))
+    del cfg.codec['sigma'], cfg.model.head.decoder['simcc_split_ratio']
+    assert not any(text.startswith('codec') for text in contradictions(cfg))
 
 
 def test_crops_of_another_size_than_the_codec_knows():
