@@ -156,6 +156,16 @@ def test_a_probe_for_an_output_leaves_nothing(refused, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize('command', ['compare', 'calibrate'])
+def test_data_that_are_not_there_are_named_with_the_way_to_say(
+        command, refused):
+    first, second = refused(command, THIN, WEIGHTS).splitlines()
+    assert 'there is no data/figures/val/person_keypoints.json' in first
+    assert second.endswith(
+        '--cfg-options test_dataloader.dataset.data_root=FOLDER '
+        'test_evaluator.ann_file=FILE')
+
+
 # ---- checkpoints
 
 
@@ -163,7 +173,11 @@ def test_a_probe_for_an_output_leaves_nothing(refused, tmp_path):
     'export {config} {weights} out.onnx', 'compare {config} {weights}',
     'calibrate {config} {weights}',
 ])
-def test_a_checkpoint_of_another_network_is_refused(command, refused):
+def test_a_checkpoint_of_another_network_is_refused(
+        command, refused, tmp_path):
+    ann = tmp_path / 'data' / 'figures' / 'val' / 'person_keypoints.json'
+    ann.parent.mkdir(parents=True)
+    ann.touch()  # the checkpoint is looked at before
     said = refused(*command.format(config=THIN, weights=OTHERS).split())
     first, second = said.splitlines()
     assert f'{OTHERS} does not fit {THIN}' in first

@@ -137,7 +137,6 @@ def main(argv: List[str], prog: str) -> int:
     from ..model import apply_dark
     cfg = read_config(args.config, args.cfg_options)
     check_config(cfg)
-    check_data(cfg)
     try:
         pose = PoseRuntime(args.onnx)
     except (ImportError, OSError, ValueError):
@@ -145,6 +144,7 @@ def main(argv: List[str], prog: str) -> int:
     except Exception as error:  # of onnxruntime: it has many kinds
         raise CannotRun(f'{args.onnx} is no file that ONNX Runtime reads: '
                         f'{error}') from None
+    check_data(cfg)
     flip_test = pose.metadata['flip_test']
     cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {},
                               flip_test=flip_test)
