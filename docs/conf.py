@@ -17,6 +17,7 @@ nb_execution_mode = 'off'  # the notebook is handed in with its outputs
 exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = 'mmpose_dark'
+html_show_copyright = False
 copybutton_exclude = '.linenos, .gp, .go'
 # Inherited docstrings are MMPose's, not ours to mend.
 autodoc_inherit_docstrings = False
@@ -39,7 +40,7 @@ def inline_math(translator, node):
 def block_math(translator, node):
     """Write a formula on its own."""
     formula = convert(node.astext(), display='block')
-    translator.body.append(f'<div class="math">{formula}</div>')
+    translator.body.append(f'<div class="formula">{formula}</div>')
     raise nodes.SkipNode
 
 

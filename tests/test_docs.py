@@ -5,6 +5,7 @@ import importlib
 import re
 import shlex
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -148,6 +149,20 @@ def test_links_of_the_pages_lead_somewhere(page):
         path = link.partition('#')[0]
         if path and not re.match(r'\w+:', path):
             assert (page.parent / path).exists(), link
+
+
+def test_formulas_of_the_pages_need_no_network():
+    """They are written as MathML, without a rest of TeX."""
+    converter = pytest.importorskip('latex2mathml.converter')
+    texts = [page.read_text() for page in PAGES]
+    formulas = [found for text in texts for found in re.findall(
+        r'\$\$(.+?)\$\$|(?<![$\w])\$([^$\s][^$`]*?)\$(?![$\w])',
+        re.sub(r'```.*?```|`[^`]*`', '', text, flags=re.S), re.S)]
+    assert len(formulas) >= 20
+    for formula in map(''.join, formulas):
+        written = converter.convert(formula)
+        ElementTree.fromstring(written)
+        assert '\\' not in written, (formula, written)
 
 
 def test_the_first_lines_of_the_readme_do_what_they_say(monkeypatch):
