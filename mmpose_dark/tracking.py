@@ -27,9 +27,10 @@ class Pose(NamedTuple):
     covariances: np.ndarray
     #: of what was read, in shape (K,); where nothing was, as the box
     scores: np.ndarray
-    #: keypoints as they were read, in shape (K, 2); None where the person was
-    #: missed
+    #: keypoints as they were read, and their covariances; None where the
+    #: person was missed
     read: Optional[np.ndarray]
+    spread: Optional[np.ndarray]
 
 
 class Tracks:
@@ -101,12 +102,13 @@ class Tracks:
             whole = range(frames[0], frames[-1] + 1)
             smooth, sure = smooth_track(
                 keypoints, covariances, np.array(whole) / self.frame_rate)
-            for frame, box, points, spread, score, read in zip(
-                    whole, _bridged(boxes), smooth, sure, _bridged(scores),
-                    keypoints):
+            boxes, scores = _bridged(boxes), _bridged(scores)
+            for i, frame in enumerate(whole):
+                missed = np.isnan(keypoints[i]).any()
                 found.setdefault(frame, []).append(Pose(
-                    person, box, points, spread, score,
-                    None if np.isnan(read).any() else read))
+                    person, boxes[i], smooth[i], sure[i], scores[i],
+                    None if missed else keypoints[i],
+                    None if missed else covariances[i]))
         return found
 
     def _foreseen(self, person: int, time: float) -> Any:

@@ -9,12 +9,14 @@ Writes, under --out, every image and video with the poses drawn in, and
 predictions.json: COCO-style images, categories and annotations, whose
 keypoints are x, y and score. A file that cannot be read is reported and
 skipped. The exit status is 1 where that happens, and where there is no pose
-to see.
+to see. With --smooth, poses of a video have a track_id, smoothed_keypoints and
+smoothed_covariances too; who was missed for a while has only these.
 """
 import argparse
 import socket
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Tuple
 
@@ -22,13 +24,13 @@ import numpy as np
 
 from ..conventions import SCORES
 from ..shipped import FIGURES
-from . import networks
+from . import networks, video
 from .arguments import new_parser
 from .detectors import load_detector
 from .devices import check_device
 from .errors import CannotRun
 from .outputs import check_folder, check_output
-from .progress import Progress
+from .progress import Progress, track
 
 #: the network of --figures
 CONFIG = FIGURES / 'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
@@ -59,12 +61,17 @@ def main(argv: List[str], prog: str) -> int:
         print('Note: the network of --figures knows drawn people only, no '
               'photographs', file=sys.stderr)
     if not args.input:
-        args.input, args.bboxes = _draw_figures(args.out / 'figures')
+        args.input, args.bboxes = _draw_figures(args)
     result = args.out / 'predictions.json'
     check_output(result, args.bboxes)
 
     from ..visualization import files, results
     sources = files.find_sources(args.input)
+    videos = [source for source in sources
+              if args.smooth and files.kind_of(source.name) == 'video']
+    if args.smooth and not videos:
+        raise CannotRun('--smooth is for videos, and there is none in '
+                        f'{" ".join(args.input)}')
     _check_pictures(args.out, sources)
     try:
         readers, find = (_load_file if args.onnx else _load)(args)
@@ -78,8 +85,9 @@ def main(argv: List[str], prog: str) -> int:
             task = progress.add_task('images', total=len(sources))
             for source in sources:
                 try:
-                    for images in _run(source, find, readers, coco, args):
-                        progress.update(task, advance=1 / images)
+                    run = video.smooth if source in videos else _run
+                    for steps in run(source, find, readers, coco, args):
+                        progress.update(task, advance=1 / steps)
                 except files.BrokenFile as error:
                     skipped += 1
                     print(f'skipped {source.where}: {error}', file=sys.stderr)
@@ -131,6 +139,10 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     parser.add_argument('--uncertainty', action='store_true',
                         help='draw the 95 %% ellipse of every joint, and keep '
                         'covariances in predictions.json (image px^2)')
+    parser.add_argument('--smooth', action='store_true',
+                        help='follow the people of a video and smooth their '
+                        'keypoints through time; with --compare beside what '
+                        'was read. Without INPUT, of --figures, one is drawn')
     parser.add_argument('--score', choices=SCORES,
                         help='similarity: the OKS to expect of each joint, 0 '
                         'to 1, in place of what the network puts out')
@@ -145,8 +157,8 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     if args.figures and (args.config or args.checkpoint or args.det_config
                          or args.det_checkpoint):
         parser.error('--figures has a network of its own and no detector')
-    for name in ('config', 'checkpoint', 'figures', 'compare', 'device',
-                 'det_config', 'det_checkpoint'):
+    for name in ('config', 'checkpoint', 'figures', 'device', 'det_config',
+                 'det_checkpoint', *([] if args.smooth else ['compare'])):
         if args.onnx and getattr(args, name):
             parser.error(f'--{name.replace("_", "-")} is for networks of '
                          'MMPose, not for --onnx')
@@ -159,11 +171,16 @@ def _arguments(argv: List[str], prog: str) -> argparse.Namespace:
     return args
 
 
-def _draw_figures(folder: Path) -> Tuple[List[str], Path]:
-    """Pictures of drawn people, and the file that says where they are."""
-    from ..synthetic import make_figures
-    make_figures(folder, DRAWN, seed=2)
-    return [str(folder / 'images')], folder / 'person_keypoints.json'
+def _draw_figures(args: argparse.Namespace) -> Tuple[List[str], Path]:
+    """Drawn people, and the file that says where they are."""
+    from .. import synthetic
+    folder = args.out / 'figures'
+    if args.smooth:
+        found = synthetic.make_video(folder, progress=partial(
+            track, description='drawing'))
+        return [str(folder / 'people.mp4')], found
+    found = synthetic.make_figures(folder, DRAWN, seed=2)
+    return [str(folder / 'images')], found
 
 
 def _check_pictures(out: Path, sources: List[Any]) -> None:
@@ -199,15 +216,20 @@ def _load(args: argparse.Namespace) -> Tuple[Any, Finder]:
     model = load_model(poses.cfg, poses.checkpoint, device)
     # after the last of what has MMPose's registries look elsewhere
     from ..visualization.poses import PoseReaders
-    return PoseReaders(model, args.compare, args.uncertainty,
-                       args.score or 'stock'), find
+    readers = PoseReaders(model, args.compare and not args.smooth,
+                          args.uncertainty or args.smooth,
+                          args.score or 'stock')
+    readers.uncertainty = args.uncertainty
+    return readers, find
 
 
 def _load_file(args: argparse.Namespace) -> Tuple[Any, Finder]:
     """An exported file, and what finds the people."""
     from ..visualization import files
     from ..visualization.exported import ExportedReader
-    reader = ExportedReader(args.onnx, args.uncertainty, args.score)
+    reader = ExportedReader(args.onnx, args.uncertainty or args.smooth,
+                            args.score)
+    reader.uncertainty = args.uncertainty
     return reader, _finder(args) or _of_images(files.whole_image)
 
 

@@ -1,13 +1,14 @@
 """A data set of drawn people in COCO's format."""
 import json
 from pathlib import Path
-from typing import Any, Callable, Union
+from typing import Any, Callable, Dict, List, Union
 
 import cv2
 import numpy as np
 
 from .body import KEYPOINTS, SKELETON
 from .scene import draw_scene
+from .video import draw_video
 
 
 def make_figures(out_dir: Union[str, Path], num_images: int, seed: int = 0,
@@ -42,17 +43,81 @@ def make_figures(out_dir: Union[str, Path], num_images: int, seed: int = 0,
         cv2.imwrite(str(out_dir / 'images' / name), image, quality)
         h, w = image.shape[:2]
         images.append(dict(id=i + 1, file_name=name, width=w, height=h))
-        annotations.append(dict(
-            id=i + 1, image_id=i + 1, category_id=1, iscrowd=0,
-            keypoints=[value for x, y, v in keypoints.round(4).tolist()
-                       for value in (x, y, int(v))],
-            num_keypoints=int((keypoints[:, 2] > 0).sum()),
-            bbox=bbox.round(4).tolist(), head_size=round(head_size, 4),
-            area=round(.53 * float(bbox[2] * bbox[3]), 4)))
+        annotations.append(_annotation(i + 1, i + 1, keypoints, bbox,
+                                       head_size=round(head_size, 4)))
+    path = out_dir / 'person_keypoints.json'
+    _write(path, images, annotations)
+    return path
+
+
+def make_video(out_dir: Union[str, Path], num_frames: int = 120,
+               num_people: int = 2, seed: int = 0,
+               progress: Callable[[Any], Any] = iter) -> Path:
+    """Write a video of drawn people, and where they are.
+
+    Args:
+        out_dir (str | Path): Gets ``people.mp4`` and
+            ``person_keypoints.json``, as of :func:`make_figures`. Each frame
+            is an image of it, with the ``frame_id``; ``bbox`` is as a
+            detector found it, and who was missed is not there. ``track_id``
+            says who it is.
+        num_frames (int): 25 are a second. Defaults to 120.
+        num_people (int): Defaults to 2.
+        seed (int): The same seed draws the same video.
+        progress (callable): Wraps the frames.
+
+    Returns:
+        Path: The annotation file.
+
+    Raises:
+        OSError: OpenCV cannot write a video here.
+    """
+    out_dir = Path(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    images: List[Any] = []
+    annotations: List[Any] = []
+    frames = draw_video(np.random.default_rng(seed), num_frames, num_people)
+    writer: Any = None
+    for _ in progress(range(num_frames)):
+        frame = next(frames)
+        h, w = frame.image.shape[:2]
+        if writer is None:
+            code = cv2.VideoWriter.fourcc(*'mp4v')
+            writer = cv2.VideoWriter(str(out_dir / 'people.mp4'), code, 25,
+                                     (w, h))
+            if not writer.isOpened():
+                raise OSError(f'{out_dir / "people.mp4"} cannot be written')
+        writer.write(frame.image)
+        images.append(dict(id=len(images) + 1, file_name='people.mp4',
+                           frame_id=len(images), width=w, height=h))
+        for person, bbox in enumerate(frame.detections):
+            if not np.isnan(bbox).any():
+                keypoints = frame.keypoints[person]
+                annotations.append(_annotation(
+                    len(annotations) + 1, len(images),
+                    keypoints * (keypoints[:, 2:] > 0), bbox,
+                    track_id=person))
+    if writer is not None:
+        writer.release()
+    path = out_dir / 'person_keypoints.json'
+    _write(path, images, annotations)
+    return path
+
+
+def _annotation(number: int, image: int, keypoints: np.ndarray,
+                bbox: np.ndarray, **more: Any) -> Dict[str, Any]:
+    return dict(
+        id=number, image_id=image, category_id=1, iscrowd=0,
+        keypoints=[value for x, y, v in keypoints.round(4).tolist()
+                   for value in (x, y, int(v))],
+        num_keypoints=int((keypoints[:, 2] > 0).sum()),
+        bbox=bbox.round(4).tolist(), **more,
+        area=round(.53 * float(bbox[2] * bbox[3]), 4))
+
+
+def _write(path: Path, images: List[Any], annotations: List[Any]) -> None:
     category = dict(id=1, name='person', supercategory='person',
                     keypoints=KEYPOINTS, skeleton=SKELETON)
-    path = out_dir / 'person_keypoints.json'
     path.write_text(json.dumps(dict(
         info=dict(description='synthetic figures'), licenses=[],
         images=images, annotations=annotations, categories=[category])))
-    return path

@@ -51,12 +51,13 @@ class ExportedReader:
 
     @property
     def dataset_meta(self) -> Dict[str, Any]:
-        """Names and links of the keypoints, as MMPose has them."""
+        """Names, links and OKS constants of the keypoints, as MMPose's."""
         said = self.pose.metadata
         names = said.get('keypoint_names') or [
             str(i) for i in range(self.pose.session.get_outputs()[1].shape[1])]
         return dict(keypoint_id2name=dict(enumerate(names)),
-                    skeleton_links=said.get('skeleton', []))
+                    skeleton_links=said.get('skeleton', []),
+                    sigmas=said.get('sigmas'))
 
     def predict(self, image: np.ndarray, boxes: np.ndarray) -> Dict[str, Any]:
         """The people in an image; nothing where nobody is.

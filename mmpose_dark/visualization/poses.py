@@ -114,7 +114,7 @@ class PoseReaders:
         picture = cv2.resize(image, None, fx=zoom, fy=zoom,
                              interpolation=cv2.INTER_CUBIC)
         people: Any = samples['DARK'].pred_instances if samples else {}
-        if 'keypoint_covariances' in people:
+        if samples and self.uncertainty:
             picture = draw_ellipses(
                 picture, people.keypoints * zoom + (zoom - 1) / 2,
                 zoom**2 * people.keypoint_covariances, people.keypoint_scores,

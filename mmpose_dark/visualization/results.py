@@ -30,8 +30,12 @@ class CocoFile:
             annotations=[])
 
     def add(self, name: str, frame: Optional[int], image: np.ndarray,
-            people: Any) -> None:
-        """Add an image and its people, the ``pred_instances``."""
+            people: Any) -> List[Dict[str, Any]]:
+        """Add an image and its people, the ``pred_instances``.
+
+        Returns:
+            list[dict]: The annotations of these.
+        """
         images = self.content['images']
         entry: Dict[str, Any] = dict(
             id=len(images) + 1, file_name=name, height=image.shape[0],
@@ -39,27 +43,65 @@ class CocoFile:
         if frame is not None:
             entry['frame_id'] = frame
         images.append(entry)
+        added = []
         for i in range(len(people)):
-            x, y, right, bottom = map(float, people.bboxes[i])
-            scores = people.keypoint_scores[i]
-            points = np.column_stack([people.keypoints[i], scores])
             more = {}
             if 'keypoint_covariances' in people:
-                more['keypoint_covariances'] = np.round(
-                    people.keypoint_covariances[i], 4).tolist()
-            self.content['annotations'].append(dict(
-                id=len(self.content['annotations']) + 1, image_id=entry['id'],
-                category_id=1, bbox=[x, y, right - x, bottom - y],
-                area=(right - x) * (bottom - y), iscrowd=0,
-                num_keypoints=len(points),
-                keypoints=np.round(points, 4).ravel().tolist(),
-                score=float(scores.mean()), **more))
+                more['keypoint_covariances'] = _listed(
+                    people.keypoint_covariances[i])
+            added.append(self.annotate(
+                entry['id'], people.bboxes[i], people.keypoints[i],
+                people.keypoint_scores[i], **more))
+        return added
+
+    def annotate(self, image_id: int, box: np.ndarray, keypoints: np.ndarray,
+                 scores: np.ndarray, **more: Any) -> Dict[str, Any]:
+        """Add a person to an image that was added before.
+
+        Args:
+            image_id (int): Of the image
+            box (np.ndarray): (left, top, right, bottom); image px
+            keypoints (np.ndarray): in shape (K, 2); image px
+            scores (np.ndarray): in shape (K,)
+            **more: What else to say
+
+        Returns:
+            dict: The annotation.
+        """
+        x, y, right, bottom = map(float, box)
+        self.content['annotations'].append(dict(
+            id=len(self.content['annotations']) + 1, image_id=image_id,
+            category_id=1, bbox=[x, y, right - x, bottom - y],
+            area=(right - x) * (bottom - y), iscrowd=0,
+            num_keypoints=len(scores),
+            keypoints=_triples(keypoints, scores),
+            score=float(scores.mean()), **more))
+        return self.content['annotations'][-1]
 
     def write(self, path: Path) -> None:
         """Write it, whole or not at all."""
         part = path.with_name(f'{path.name}.part')
         part.write_text(json.dumps(self.content))
         os.replace(part, path)
+
+
+def smoothed_entry(pose: Any) -> Dict[str, Any]:
+    """What a smoothed pose adds to an annotation.
+
+    Args:
+        pose (Pose): Of :mod:`mmpose_dark.tracking`
+    """
+    return dict(smoothed_keypoints=_triples(pose.keypoints, pose.scores),
+                smoothed_covariances=_listed(pose.covariances))
+
+
+def _triples(keypoints: np.ndarray, scores: np.ndarray) -> List[float]:
+    """x, y and score of one keypoint after the other, as in COCO."""
+    return _listed(np.column_stack([keypoints, scores]).ravel())
+
+
+def _listed(array: np.ndarray) -> List[Any]:
+    return np.round(array, 4).tolist()
 
 
 def picture_path(folder: Path, name: str) -> Path:
