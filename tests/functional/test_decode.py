@@ -297,6 +297,10 @@ def test_of_several_modes_the_clearly_higher_wins():
           for peak in ('modulated', 'raw')}
     np.testing.assert_allclose(at['modulated'], (12, 12), atol=0.1)
     np.testing.assert_allclose(at['raw'], (36, 50), atol=0.1)
+    # of numbers whose squares are none, too
+    tiny = (1e-25 * map_of(1.2, 1.)).astype(np.float32)
+    np.testing.assert_allclose(
+        decode_heatmaps(tiny, 2.)[0], [(12, 12)], atol=0.1)
     # The evidence of the wide one is (w^2 + 4) / (2 w^2) times that of the
     # bright one: it is taken where that is more than 1.1.
     for evidence, x in ((1.06, 36), (1.085, 36), (1.115, 12), (1.15, 12)):
