@@ -5,8 +5,6 @@ that are equally far apart. Those that know the future bridge gaps by a
 straight line, One-Euro stays where it was.
 """
 import numpy as np
-from scipy.ndimage import gaussian_filter1d, median_filter
-from scipy.signal import savgol_filter
 
 RATE = 25.  # Hz
 
@@ -30,15 +28,18 @@ def held(keypoints):
 
 
 def savitzky_golay(keypoints, window, order):
+    from scipy.signal import savgol_filter
     return savgol_filter(bridged(keypoints), window, order, axis=0)
 
 
 def gaussian(keypoints, sigma):
+    from scipy.ndimage import gaussian_filter1d
     return gaussian_filter1d(bridged(keypoints), sigma, axis=0)
 
 
 def median(keypoints, window, sigma):
     """A median against single wrong readings, and then a Gaussian."""
+    from scipy.ndimage import gaussian_filter1d, median_filter
     return gaussian_filter1d(
         median_filter(bridged(keypoints), (window, 1, 1)), sigma, axis=0)
 
