@@ -18,6 +18,8 @@ exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = 'mmpose_dark'
 html_show_copyright = False
+html_static_path = ['_static']
+html_css_files = ['formulas.css']
 copybutton_exclude = '.linenos, .gp, .go'
 # Inherited docstrings are MMPose's, not ours to mend.
 autodoc_inherit_docstrings = False
