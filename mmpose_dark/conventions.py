@@ -1,4 +1,6 @@
 """Names and conventions of MMPose and the official code, each said once."""
+from typing import Dict, Tuple
+
 #: head of MMPose -> the head of ours that can do more
 HEADS = {
     'HeatmapHead': 'DarkHeatmapHead',
@@ -15,21 +17,23 @@ SCORES = ('stock', 'similarity')
 _TOP_DOWN = 'Use a top-down heatmap (td-hm_*), SimCC or RTMPose config'
 _WHOLE_IMAGE = ('finds all people of an image at once: its joints come out of '
                 'grouping or offsets, not out of one map for each. ')
-#: codec of MMPose -> why DARK cannot read it, and what it can
-OTHER_CODECS = {
-    'RegressionLabel': 'has numbers for coordinates and no map to read. '
-                       + _TOP_DOWN,
-    'IntegralRegressionLabel': 'trains the mean of a map, whatever shape the '
-                               'map has, and DARK reads a shape. ' + _TOP_DOWN,
-    'YOLOXPoseAnnotationProcessor': 'finds boxes and joints of an image at '
-                                    'once (RTMO, YOLOX-Pose), without a '
-                                    'Gaussian for each joint. ' + _TOP_DOWN,
-    'AssociativeEmbedding': _WHOLE_IMAGE + _TOP_DOWN,
-    'DecoupledHeatmap': _WHOLE_IMAGE + _TOP_DOWN,
-    'SPR': _WHOLE_IMAGE + _TOP_DOWN,
-    'EDPoseLabel': _WHOLE_IMAGE + _TOP_DOWN,
-    **{name: 'is of poses in space, and DARK reads maps of an image. Make the '
-             '2D network before it DARK'
+#: codec of MMPose that DARK cannot read -> why: in a word and in a sentence
+OTHER_CODECS: Dict[str, Tuple[str, str]] = {
+    'RegressionLabel': (
+        'numbers', 'has numbers for coordinates and no map to read. '
+        + _TOP_DOWN),
+    'IntegralRegressionLabel': (
+        'means', 'trains the mean of a map, whatever shape the map has, and '
+        'DARK reads a shape. ' + _TOP_DOWN),
+    'YOLOXPoseAnnotationProcessor': (
+        'grids', 'finds boxes and joints of an image at once (RTMO, '
+        'YOLOX-Pose), without a Gaussian for each joint. ' + _TOP_DOWN),
+    'AssociativeEmbedding': ('groups', _WHOLE_IMAGE + _TOP_DOWN),
+    'DecoupledHeatmap': ('groups', _WHOLE_IMAGE + _TOP_DOWN),
+    'SPR': ('offsets', _WHOLE_IMAGE + _TOP_DOWN),
+    'EDPoseLabel': ('queries', _WHOLE_IMAGE + _TOP_DOWN),
+    **{name: ('lifting', 'is of poses in space, and DARK reads maps of an '
+              'image. Make the 2D network before it DARK')
        for name in ('ImagePoseLifting', 'VideoPoseLifting', 'MotionBERTLabel',
                     'Hand3DHeatmap')},
 }

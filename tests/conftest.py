@@ -53,6 +53,15 @@ every_size = pytest.mark.parametrize('sigma, size', [
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 
 
+def tool(name):
+    """The module that a command of ``tools/`` is."""
+    spec = importlib.util.spec_from_file_location(
+        Path(name).stem, TOOLS / name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def run_tool(name, *args):
     """A command, in this process: to import MMPose takes longer than it.
 
@@ -77,14 +86,6 @@ def run_command(name, *args):
             return main([name, *map(str, args)])
         except SystemExit as end:
             return end.code
-
-
-def on_meta():
-    """Where models are built without weights; torch 1 builds them whole."""
-    import torch
-    if _version('torch') < (2, 0):
-        return contextlib.nullcontext()
-    return torch.device('meta')
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ def codec_class(name: str) -> Type[DarkCodec]:
         if name == codec.__name__ or name in codec.STOCK:
             return codec
     stock = [stock for codec in CODECS.values() for stock in codec.STOCK]
-    why = OTHER_CODECS.get(name, 'is a codec of another kind, not one of '
-                           + ', '.join(stock))
+    _, why = OTHER_CODECS.get(name, (
+        '', 'is a codec of another kind, not one of ' + ', '.join(stock)))
     raise ValueError(f'{name} {why}')
 
 
