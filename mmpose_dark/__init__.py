@@ -17,6 +17,7 @@ _PARTS = {
     'DarkDWPoseDistiller': '.distiller',
     'DarkDecoder': '.deploy',
     'DarkHeatmapHead': '.heads',
+    'DarkInternetHead': '.heads',
     'DarkRTMCCHead': '.heads',
     'DarkRTMWHead': '.heads',
     'DarkSimCCHead': '.heads',

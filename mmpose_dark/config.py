@@ -221,7 +221,7 @@ def _score_by_similarity(cfg: Any) -> None:
                          f'version, in {_what_is_in(cfg)} there is none')
     for entry, _ in heads:
         sigmas = oks_sigmas(
-            (meta or {}).get('sigmas'), entry['out_channels'],
+            (meta or {}).get('sigmas'), entry.get('out_channels', 0),
             (cfg.model.get('test_cfg') or {}).get('output_keypoint_indices'))
         # As they were written; metainfo has them as float32.
         entry.update(score='similarity',

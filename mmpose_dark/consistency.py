@@ -100,8 +100,9 @@ def _other_crops(cfg: Any, decoder: Dict[str, Any],
         sizes = {_plain(entry['input_size'])
                  for entry, kind in entries(cfg.get(name))
                  if kind == 'TopdownAffine' and 'input_size' in entry}
-        wanted = _plain(decoder.get('input_size'))
-        if sizes and wanted not in sizes:
+        # Of hands it is called image_size.
+        wanted = _plain(decoder.get('input_size', decoder.get('image_size')))
+        if sizes and wanted is not None and wanted not in sizes:
             found.append(
                 f'TopdownAffine of {name} has input_size={sorted(sizes)[0]}, '
                 f'but model.head.decoder has input_size={wanted}.\nGive both '

@@ -4,6 +4,7 @@ from typing import Dict, Tuple
 #: head of MMPose -> the head of ours that can do more
 HEADS = {
     'HeatmapHead': 'DarkHeatmapHead',
+    'InternetHead': 'DarkInternetHead',
     'CPMHead': 'DarkCPMHead',
     'ViPNASHead': 'DarkViPNASHead',
     'RTMCCHead': 'DarkRTMCCHead',
@@ -34,8 +35,8 @@ OTHER_CODECS: Dict[str, Tuple[str, str]] = {
     'EDPoseLabel': ('queries', _WHOLE_IMAGE + _TOP_DOWN),
     **{name: ('lifting', 'is of poses in space, and DARK reads maps of an '
               'image. Make the 2D network before it DARK')
-       for name in ('ImagePoseLifting', 'VideoPoseLifting', 'MotionBERTLabel',
-                    'Hand3DHeatmap')},
+       for name in ('ImagePoseLifting', 'VideoPoseLifting',
+                    'MotionBERTLabel')},
 }
 
 #: labels from which a head draws its targets, as a transform packs them

@@ -95,7 +95,8 @@ def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
             "score='similarity' needs model.dataset_meta, as init_model gives "
             f'it, got a {type(model).__name__} without')
     return oks_sigmas(
-        (model.dataset_meta or {}).get('sigmas'), heads[0].out_channels,
+        (model.dataset_meta or {}).get('sigmas'),
+        getattr(heads[0], 'out_channels', 0),
         (model.test_cfg or {}).get('output_keypoint_indices'))
 
 

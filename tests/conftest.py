@@ -1,5 +1,4 @@
 """Shared: heatmaps with known truth, and commands run in this process."""
-import contextlib
 import importlib.util
 import re
 import runpy
@@ -54,12 +53,10 @@ TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 
 
 def tool(name):
-    """The module that a command of ``tools/`` is."""
-    spec = importlib.util.spec_from_file_location(
-        Path(name).stem, TOOLS / name)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """The module ``tools/name``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str((TOOLS / name).parent))
+        return importlib.import_module(Path(name).stem)
 
 
 def run_tool(name, *args):

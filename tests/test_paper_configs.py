@@ -155,7 +155,7 @@ def batch(cfg, num=2):
 @pytest.mark.parametrize('path', DARK + OFFICIAL, ids=lambda path: path.stem)
 def test_builds_and_trains_two_iterations(path):
     cfg = Config.fromfile(path)
-    with tool('stock_models.py').on_meta():
+    with tool('models/stock_configs.py').on_meta():
         whole = MODELS.build(cfg.model)
     codec = whole.head.decoder
     assert isinstance(codec, DarkHeatmap)

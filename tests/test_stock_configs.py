@@ -24,8 +24,8 @@ from mmpose.utils import register_all_modules
 register_all_modules()
 pytestmark = pytest.mark.slow
 
-models = tool('stock_models.py')
-PAGE = models.PAGE.read_text()
+models, page = tool('models/stock_configs.py'), tool('models/page.py')
+PAGE = page.PAGE.read_text()
 of_the_page = pytest.mark.skipif(
     f'with MMPose {mmpose.__version__}.' not in PAGE,
     reason='the page is of the configs of another MMPose')
@@ -54,13 +54,13 @@ def test_config_fares_as_the_page_says(path):
                            ):
             darkify(models.load(path))
     if f'with MMPose {mmpose.__version__}.' in PAGE:
-        assert models.row(models.method(path), found) in PAGE
+        assert page.row(page.method(path), found) in PAGE
 
 
 @of_the_page
 def test_page_is_of_these_configs():
     found = {path: models.examine(path) for path in models.CONFIGS}
-    assert models.page(found) == PAGE
+    assert page.text(found) == PAGE
 
 
 @pytest.mark.parametrize('path', [

@@ -11,6 +11,7 @@ from .build import codec_name as codec_name
 from .build import dark_codec as dark_codec
 from .build import read_by as read_by
 from .darkpose import DarkPoseHeatmap as DarkPoseHeatmap
+from .hand import DarkHand3DHeatmap as DarkHand3DHeatmap
 from .heatmap import DarkHeatmap as DarkHeatmap
 from .megvii import DarkMegviiHeatmap as DarkMegviiHeatmap
 from .simcc import DarkSimCC as DarkSimCC

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Callable, Tuple
 
 if TYPE_CHECKING or find_spec('mmpose'):
-    from mmpose.codecs import SimCCLabel
+    from mmpose.codecs import Hand3DHeatmap, SimCCLabel
     from mmpose.codecs.base import BaseKeypointCodec
     from mmpose.registry import KEYPOINT_CODECS
 else:
@@ -23,6 +23,12 @@ else:
 
     class BaseKeypointCodec:
         """Marks a codec."""
+
+    class Hand3DHeatmap(BaseKeypointCodec):
+        """Draws by MMPose alone."""
+
+        def __init__(self, *args: Any) -> None:
+            raise ImportError(f'{type(self).__name__} needs MMPose to draw')
 
     class SimCCLabel(BaseKeypointCodec):
         """Keeps what MMPose's keeps."""
@@ -39,4 +45,5 @@ else:
             self.normalize = normalize
             self.use_dark = use_dark
 
-__all__ = ['KEYPOINT_CODECS', 'BaseKeypointCodec', 'SimCCLabel']
+__all__ = ['KEYPOINT_CODECS', 'BaseKeypointCodec', 'Hand3DHeatmap',
+           'SimCCLabel']

@@ -48,6 +48,8 @@ class DarkCodec:
     STOCK: ClassVar[Dict[str, Tuple[str, ...]]] = {}
     #: how many arrays a network puts out for it
     OUTPUTS: ClassVar[int] = 1
+    #: why no file can end in its keypoints; empty: one can
+    NO_FILE: ClassVar[str] = ''
     #: keywords of a parent that follow from others here
     FOLLOWS: ClassVar[Tuple[str, ...]] = ()
 

@@ -86,6 +86,9 @@ class DarkDecoder(nn.Module):
                 return_covariance: bool, score: str,
                 sigmas: Optional[Sequence[float]]) -> None:
         check_choice('score', score, SCORES)
+        if codec.NO_FILE:
+            raise ValueError(f'no file can end in the keypoints of a '
+                             f'{type(codec).__name__}: {codec.NO_FILE}')
         if return_covariance or score == 'similarity':
             codec.check_covariance()
         self.codec = codec

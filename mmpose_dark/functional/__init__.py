@@ -23,6 +23,7 @@ from .encode import encode_heatmaps, encode_vectors, keypoint_weights
 from .flip import flip_heatmaps, flip_vectors
 from .modulate import modulate_heatmaps
 from .oks import BOX_SHARE, box_areas, expected_oks, oks_sigmas
+from .refine import refine_keypoints
 from .scores import pose_scores
 from .simcc import (
     decode_simcc,
@@ -44,6 +45,6 @@ __all__ = [
     'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
     'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
     'mahalanobis', 'modulate_heatmaps', 'oks_sigmas', 'pck_accuracy',
-    'pose_scores', 'scale_covariances', 'scale_keypoints',
+    'pose_scores', 'refine_keypoints', 'scale_covariances', 'scale_keypoints',
     'smooth_track', 'track_acceleration', 'vector_accuracy'
 ]

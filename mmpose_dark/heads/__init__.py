@@ -1,5 +1,6 @@
 """Heads, registered with MMPose."""
 from .base import DarkHead
+from .hand import DarkInternetHead
 from .heatmap import (
     DarkCPMHead,
     DarkHeadMixin,
@@ -9,5 +10,5 @@ from .heatmap import (
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
 __all__ = ['DarkCPMHead', 'DarkHead', 'DarkHeadMixin',
-           'DarkHeatmapHead', 'DarkRTMCCHead', 'DarkRTMWHead', 'DarkSimCCHead',
-           'DarkSimCCMixin', 'DarkViPNASHead']
+           'DarkHeatmapHead', 'DarkInternetHead', 'DarkRTMCCHead',
+           'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin', 'DarkViPNASHead']

@@ -203,10 +203,13 @@ class DarkHead:
         if not self.output_covariance and self.score == 'stock':
             return
         for pred, sample in zip(preds, samples):
+            covariances = pred.keypoint_covariances
             factor = sample.metainfo['input_scale'] / np.array(
                 sample.metainfo['input_size'])
+            # A depth is no pixel of the input.
+            ones = (1., ) * (covariances.shape[-1] - 2)
             pred.keypoint_covariances = F.scale_covariances(
-                pred.keypoint_covariances, tuple(factor))
+                covariances, (*factor, *ones))
             if self.score == 'similarity':
                 pred.keypoint_scores = self._similarities(
                     pred.keypoint_covariances, sample,
@@ -231,6 +234,6 @@ class DarkHead:
         boxes = np.asarray(sample.gt_instances.bboxes, float)
         out = np.zeros(covariances.shape[:2], covariances.dtype)
         out[:, kept] = F.expected_oks(
-            covariances[:, kept].astype(float), F.box_areas(boxes), sigmas,
-            self.decoder.dof)
+            covariances[:, kept, :2, :2].astype(float), F.box_areas(boxes),
+            sigmas, self.decoder.dof)
         return out

@@ -1,22 +1,19 @@
-"""What DARK does for every stock config: writes docs/models.md.
+"""Every config of the installed MMPose converted, and what came of it run.
 
-Every config of the installed MMPose is converted, and what came of it is built
-and run: backbones hold nearly all the weights and none of what darkify touches.
-They run on PyTorch's meta device, which computes shapes but no numbers, so that
+Backbones hold nearly all the weights and none of what darkify touches. They
+run on PyTorch's meta device, which computes shapes but no numbers, so that
 269 layers cost what 18 do; the head, its codec and the flip test are real and
 get random features of exactly the shapes that the backbone has for an image.
 """
-import argparse
 import importlib.util
 import json
 import re
 import tempfile
 import warnings
-from collections import Counter
 from contextlib import nullcontext
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, NamedTuple, Sequence, Tuple
 
 import mmpose_dark
 import mmpose
@@ -24,15 +21,13 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.config.utils import ConfigParsingError
-from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
-from mmpose.utils import register_all_modules
 from mmpose_dark.alignment import check_alignment, entries
+from mmpose_dark.codecs import CODECS
 from mmpose_dark.consistency import contradictions
-from mmpose_dark.conventions import HEADS, STOCK_CODECS, refusal
-from rich.progress import track
+from mmpose_dark.conventions import HEADS, OTHER_CODECS
 
 PACKAGE = Path(mmpose.__file__).parent
 #: a wheel carries the configs inside the package, a clone beside it
@@ -41,30 +36,9 @@ ROOT = next(folder for folder in (PACKAGE / '.mim/configs',
             if folder.is_dir())
 CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.rglob('*.py')
                  if '_base_' not in path.parts)
-PAGE = Path(__file__).resolve().parents[1] / 'docs/models.md'
 #: the homes of VisionTransformer, patches of 16 px, if not installed
 MISSING = {name for name in ('mmpretrain', 'mmcls')
            if importlib.util.find_spec(name) is None}
-
-#: what the words of the last column mean, in the order of the page
-REASONS = {
-    'alignment': 'crop, codec and flip test of the stock config disagree on '
-                 'where pixels are, and what is made of it does too; '
-                 '`check_alignment` says what to change in a new training',
-    'offsets': 'joints are where a centre, or a pixel of a disc, plus a '
-               'predicted offset is. The maps that there are find people or '
-               'pixels, and the offset is as exact as it was learned',
-    'queries': 'a decoder of queries puts out coordinates; there is no map',
-    'numbers': 'a fully connected layer puts out coordinates, and nothing of '
-               'how sure they are',
-    'lifting': 'poses are lifted from keypoints to space; there is no image. '
-               'Make the network before it DARK',
-    'means': 'the position is the mean of a map of any shape; there is no '
-             'peak to refine',
-    'grids': 'joints are numbers in the cells of a grid (YOLOX-Pose) or the '
-             'means of bins (RTMO)',
-    'groups': 'peaks of one map belong to several people',
-}
 
 
 class Found(NamedTuple):
@@ -75,7 +49,7 @@ class Found(NamedTuple):
         reads (str): What reads its positions now; empty: MMPose.
         head (str): The head that is swapped in; empty: none.
         covariance (bool): Whether there are covariances and similarities.
-        why (str): One of :data:`REASONS`, or empty.
+        why (str): One of the reasons of the page, or empty.
     """
     codec: str
     reads: str = ''
@@ -98,13 +72,13 @@ def examine(path: Path) -> Found:
         AssertionError: What was converted does not predict.
     """
     stock = load(path)
-    name, options = codec_of(stock)
+    name = codec_of(stock)
     try:
         dark, head = darkified(stock)
     except ValueError as error:
-        word = refusal(name, options)
-        assert word and word[0] in REASONS, error
-        return Found(name, why=word[0])
+        # Of those that DARK reads, UDP's may have offsets.
+        assert name in OTHER_CODECS or 'discs and offsets' in str(error)
+        return Found(name, why=OTHER_CODECS.get(name, ('offsets', ))[0])
     assert complete(dark, head)
     student = dark.model.get('student_cfg')
     if student:  # a network in a config of its own
@@ -137,16 +111,13 @@ def load(path: Path) -> Config:
             return Config.fromfile(Path(folder) / path)
 
 
-def codec_of(cfg: Config) -> Tuple[str, Dict[str, Any]]:
-    """Name and arguments of the codec that the model is read by, or, where
-    a head reads by itself, of the one that its targets are made by.
+def codec_of(cfg: Config) -> str:
+    """The codec that the model is read by or, where a head reads by itself,
+    the one that its targets are made by.
     """
-    for part in (cfg.model, cfg):
-        for entry, name in entries(part if part is cfg.model
-                                   else cfg._cfg_dict):
-            if name in KEYPOINT_CODECS.module_dict:
-                return name, entry
-    raise AssertionError(f'no codec in {cfg.filename}')
+    names = [name for part in (cfg.model, cfg._cfg_dict)
+             for _, name in entries(part)]
+    return next(name for name in names if name in KEYPOINT_CODECS.module_dict)
 
 
 def darkified(stock: Config) -> Tuple[Config, str]:
@@ -164,7 +135,8 @@ def darkified(stock: Config) -> Tuple[Config, str]:
 
 def complete(cfg: Config, head: str) -> bool:
     """Whether all of a config was converted, to parts that agree."""
-    left = {*STOCK_CODECS, *(HEADS if head else ())} & {
+    stock = {name for codec in CODECS.values() for name in codec.STOCK}
+    left = {*stock, *(HEADS if head else ())} & {
         name for _, name in entries(cfg._cfg_dict)}
     return not left and not contradictions(cfg, True)
 
@@ -276,102 +248,3 @@ def random_like(feats: Any, input_size: Sequence[int]) -> Any:
     height, width = feats.shape[-2:]
     return torch.randn(*feats.shape[:2], height * input_size[1] // 256,
                        width * input_size[0] // 256)
-
-
-# ---- the page
-
-
-def page(found: Dict[Path, Found]) -> str:
-    """The page of these configs, in MyST."""
-    kinds = {kind(what) for what in found.values()}
-    numbers = Counter(kind(what) for what in found.values())
-    total = '\n'.join(f'| {name} | {numbers[name]} |'
-                      for name in KINDS if name in kinds)
-    body = '\n'.join(rows(found))
-    words = '\n'.join(
-        f'- **{word}**: {text}.' for word, text in REASONS.items()
-        if any(what.why == word for what in found.values()))
-    return TEMPLATE.format(
-        version=mmpose.__version__, count=len(found), total=total, body=body,
-        words=words)
-
-
-KINDS = ('positions and covariances', 'positions', 'covariances only',
-         'nothing to gain')
-
-
-def kind(what: Found) -> str:
-    """Which of :data:`KINDS` it is."""
-    if what.reads:
-        return KINDS[0] if what.covariance else KINDS[1]
-    return KINDS[2] if what.covariance else KINDS[3]
-
-
-def rows(found: Dict[Path, Found]) -> List[str]:
-    """Of the table: configs of one task and method that fare alike."""
-    groups = Counter((method(path), what) for path, what in found.items())
-    return [f'| {groups[group]} {row(*group)}' for group in sorted(
-        groups, key=lambda group: (KINDS.index(kind(group[1])), group))]
-
-
-def method(path: Path) -> str:
-    """Task and method, which are the folders that a config is in."""
-    return '/'.join(path.parts[:2])
-
-
-def row(where: str, what: Found) -> str:
-    """Of the table, but for how many configs it stands."""
-    names = [f'`{name}`' if name else ''
-             for name in (what.codec, what.reads, what.head)]
-    cells = [where, *names, 'yes' if what.covariance else '', what.why]
-    return f'| {" | ".join(cells)} |'
-
-
-TEMPLATE = """\
-# Which models
-
-What DARK does for each of the {count} configs that come with MMPose {version}.
-Every one of them was converted by `darkify(cfg, head=True)`, or without
-`head=True` where its head has no DARK version. Of what came out, codec, head
-and flip test were built and run, with covariances where there are any, on
-random features of the shapes that the config's backbone has for an image. One
-that is refused is refused by `darkify`, in words. Made by
-
-```bash
-python tools/stock_models.py
-```
-
-and tested, config by config, by `tests/test_stock_configs.py`.
-
-| gains | configs |
-|:--|--:|
-{total}
-
-*Positions*: joints are read to a fraction of a pixel, from any checkpoint.
-*Covariances*: the head's `output_covariance=True` and `score='similarity'`,
-see [uncertainty](uncertainty.md). A head merges the flip test where it
-belongs.
-
-| | configs in | MMPose reads by | DARK reads by | head | covariances | |
-|--:|:--|:--|:--|:--|:--|:--|
-{body}
-
-The words of the last column:
-
-{words}
-"""
-
-
-def main() -> None:
-    """Write the page."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
-    register_all_modules()
-    init_default_scope('mmpose')
-    text = page({path: examine(path)
-                 for path in track(CONFIGS, description='')})
-    PAGE.write_text(text)
-    print(text)
-
-
-if __name__ == '__main__':
-    main()
