@@ -122,12 +122,12 @@ def _check_vectors(cfg: Any, alignment: str, device_targets: bool) -> None:
         return
     if alignment == 'udp':
         raise ValueError(
-            "alignment='udp' is for heatmaps: bins of SimCC count from pixel "
-            "0 of the input. Use alignment='keep'")
+            f"alignment='udp' is for heatmaps: what {of_vectors[0]} draws "
+            "counts from pixel 0 of the input. Use alignment='keep'")
     if device_targets:
         raise ValueError(
-            'device_targets=True is for heatmaps: the vectors of SimCC are '
-            'short enough to travel. Leave it out')
+            'device_targets=True is for heatmaps, which are drawn on the '
+            f'device; those of {of_vectors[0]} are not. Leave it out')
 
 
 def _codecs_of(cfg: Any) -> List[str]:

@@ -58,8 +58,8 @@ class DarkCodec:
     #: how far to shift a flipped-back map, (x, y); px of the map
     flip_shift: Tuple[float, float]
     #: input px per px of the map, and what is added before, (x, y)
-    decode_factor: Tuple[float, float]
-    centre: Optional[Tuple[float, float]] = None
+    decode_factor: Tuple[float, ...]
+    centre: Optional[Tuple[float, ...]] = None
     #: whether scores come with visibilities
     decode_visibility = False
 

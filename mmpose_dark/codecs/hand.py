@@ -1,5 +1,5 @@
 """The codec of InterNet, whose maps have three axes, distribution-aware."""
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from .. import functional as F  # noqa: N812
 from ..functional.checks import check_positive, check_sigma, check_size
 from ..functional.flip import mirror_offset
 from ._mmpose import Hand3DHeatmap
-from .base import DarkCodec, instances, register, to_host, where_they_are
+from .base import DarkCodec, register, to_host, where_they_are
 
 
 @register
@@ -80,7 +80,6 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
             raise ValueError(
                 'heatmap_size must be [W, H, D] with D=depth_size='
                 f'{depth_size}, got {heatmap_size!r}')
-        check_size(heatmap_size[:2], 'heatmap_size')
         super().__init__(
             self.input_size, root_heatmap_size, list(heatmap_size),
             heatmap3d_depth_bound, heatmap_size_root, root_depth_bound,
@@ -88,9 +87,12 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
             joint_indices, check_positive(max_bound, 'max_bound'))
         self._set_decoding(decoding, modulation, peak, blur_kernel_size,
                            calibration)
+        x, y = self.scale_factor.tolist()
+        self.decode_factor = x, y, heatmap3d_depth_bound / depth_size
+        self.centre = 0., 0., -depth_size / 2
         #: how far to shift a flipped-back volume, (x, y); voxels
         self.flip_shift = mirror_offset(
-            self.input_size, tuple(heatmap_size[:2]))
+            self.input_size, check_size(heatmap_size[:2], 'heatmap_size'))
 
     @property
     def output_shapes(self) -> Tuple[Tuple[int, ...], ...]:
@@ -107,56 +109,33 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
         """A flipped-back volume is off."""
         return True
 
-    def flip_back(self, outputs: Sequence[Any], flip_indices: Sequence[int],
-                  shift: float) -> Tuple[Any, ...]:
-        """See :meth:`DarkCodec.flip_back`.
+    def merge(self, straight: Sequence[Any], mirrored: Sequence[Any],
+              flip_indices: Sequence[int], test_cfg: Mapping[str, Any],
+              exact: bool) -> Tuple[Any, ...]:
+        """The mean of a flip test's two passes, see :meth:`DarkCodec.merge`.
 
-        The hands change sides: what one wrist is behind the other changes its
-        sign, and the labels their places.
+        The hands change sides: how far one wrist is behind the other changes
+        its sign, and the labels change places.
         """
-        volumes, depths, types = outputs
+        volumes, depths, types = mirrored
+        shift = self.flip_shift[0] if exact else float(
+            bool(test_cfg.get('shift_heatmap', False)))
         flat = volumes.reshape(*volumes.shape[:2], -1, volumes.shape[-1])
         back = F.flip_heatmaps(flat, flip_indices, shift=shift)
-        return (back.reshape(volumes.shape), self.root_heatmap_size - depths,
-                types[:, [1, 0]])
+        mirrored = (back.reshape(volumes.shape),
+                    self.root_heatmap_size - depths, types[:, [1, 0]])
+        return tuple((one + other) * 0.5
+                     for one, other in zip(straight, mirrored))
 
-    def read(self, *outputs: Any,
-             return_covariance: bool = False) -> Tuple[Any, ...]:
-        """Read keypoints off volumes in shape (B, K, D, H, W).
-
-        Args:
-            outputs (Tensor | np.ndarray): The volumes; others are not looked
-                at
-            return_covariance (bool): As of :meth:`DarkCodec.read`
-
-        Returns:
-            tuple:
-            - keypoints (Tensor | np.ndarray): in shape (B, K, 3): x and y in
-                input pixels, and the depth relative to the wrist in mm
-            - scores (Tensor | np.ndarray): in shape (B, K), 0 to
-                ``max_bound``
-            - covariances (Tensor | np.ndarray): only with
-                ``return_covariance``: in shape (B, K, 3, 3), in the squares
-                and products of these units
-
-        Raises:
-            ValueError: Volumes that are not of the codec's heatmap size, or
-                covariances of another decoding than DARK with modulation.
-        """
+    def _decoded(self, outputs: Sequence[Any],
+                 **switches: Any) -> Tuple[Any, ...]:
         volumes = outputs[0]
         if tuple(volumes.shape[2:]) != self.output_shapes[0]:
             raise ValueError(
                 'volumes must be in shape (B, K, D, H, W) with (D, H, W)='
                 f'{self.output_shapes[0]}, got {tuple(volumes.shape)}')
-        if return_covariance:
-            self.check_covariance()
-        found = F.decode_volumes(
-            volumes, self.sigma, return_covariance=return_covariance,
-            target_peak=self.max_bound, **self._switches())
-        x, y = self.scale_factor.tolist()
-        return self._scaled(
-            found, (x, y, self.heatmap3d_depth_bound / self.depth_size),
-            (0., 0., -self.depth_size / 2))
+        return F.decode_volumes(volumes, self.sigma,
+                                target_peak=self.max_bound, **switches)
 
     def decode(self, heatmaps: np.ndarray, root_depth: np.ndarray,
                hand_type: np.ndarray) -> Tuple[np.ndarray, ...]:
@@ -171,7 +150,8 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
 
         Returns:
             tuple:
-            - keypoints (np.ndarray): As of :meth:`read`, in shape (1, K, 3)
+            - keypoints (np.ndarray): in shape (1, K, 3): x and y in input
+                pixels, and the depth relative to the wrist in mm
             - scores (np.ndarray): in shape (1, K)
             - rel_root_depth (np.ndarray): in shape (1,); mm
             - hand_type (np.ndarray): 0 or 1 in shape (1, 2)
@@ -179,33 +159,36 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
         Raises:
             ValueError: As of :meth:`read`.
         """
-        found = self.batch_decode(
+        found: Any = self.batch_decode(
             heatmaps[None], root_depth[None], hand_type[None])
         return tuple(of_image[0] for of_image in found)
 
-    def batch_decode(self, volumes: Any, root_depths: Any, hand_types: Any,
-                     return_covariance: bool = False
-                     ) -> Tuple[List[np.ndarray], ...]:
+    def batch_decode(self, *batch_encoded: Any,
+                     return_covariance: bool = False) -> Tuple[Any, ...]:
         """Decode what InterNet predicts for B images, where it is.
 
         Args:
-            volumes (Tensor | np.ndarray): in shape (B, K, D, H, W)
-            root_depths (Tensor | np.ndarray): in shape (B, 1)
-            hand_types (Tensor | np.ndarray): in shape (B, 2)
-            return_covariance (bool): As of :meth:`read`. Defaults to
-                ``False``
+            batch_encoded (Tensor | np.ndarray): What :meth:`decode` takes,
+                each with B in front
+            return_covariance (bool): Also return the covariance of every
+                position. Defaults to ``False``
 
         Returns:
             tuple: Lists of B arrays each: what :meth:`decode` returns and,
-            with ``return_covariance``, covariances in shape (1, K, 3, 3).
+            with ``return_covariance``, covariances in shape (1, K, 3, 3), in
+            the squares and products of the units of positions.
 
         Raises:
-            ValueError: As of :meth:`read`.
+            ValueError: Volumes that are not of the codec's heatmap size, or
+                covariances of another decoding than DARK with modulation.
         """
-        keypoints, scores, *covariances = instances(to_host(self.read(
-            where_they_are(volumes), return_covariance=return_covariance)))
-        depths = (where_they_are(root_depths) / self.root_heatmap_size -
+        volumes, depths, types = map(where_they_are, batch_encoded)
+        keypoints, scores, *covariances = (
+            list(array[:, None]) for array in to_host(self.read(
+                volumes, return_covariance=return_covariance)))
+        depths, types = (array if isinstance(array, np.ndarray)
+                         else array.cpu().numpy() for array in (depths, types))
+        depths = (depths / self.root_heatmap_size -
                   0.5) * self.root_depth_bound
-        types = where_they_are(hand_types) > 0
-        return (keypoints, scores, list(np.asarray(depths)),
-                list(np.asarray(types)[:, None].astype(int)), *covariances)
+        return (keypoints, scores, list(depths),
+                list((types > 0)[:, None].astype(int)), *covariances)

@@ -59,7 +59,7 @@ def refine_keypoints(heatmaps: Array,
                [[30.8,  9.1]]])
     """
     xp, maps = as_maps(heatmaps)
-    points = backend_of(keypoints).as_float(keypoints, 'keypoints')
+    points: Any = backend_of(keypoints).as_float(keypoints, 'keypoints')
     sigma = check_sigma(sigma)
     check_choice('return_covariance', return_covariance, (True, False))
     target_peak = check_positive(target_peak, 'target_peak')

@@ -40,6 +40,9 @@ CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.rglob('*.py')
 MISSING = {name for name in ('mmpretrain', 'mmcls')
            if importlib.util.find_spec(name) is None}
 
+#: head of poses in space -> the shape of one
+OF_SPACE = {'DarkInternetHead': (1, 42, 3)}
+
 
 class Found(NamedTuple):
     """What DARK does for a config.
@@ -171,15 +174,15 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     if model.test_cfg.get('flip_test'):
         feats = [feats, features(model, pose_head)]
     size = np.array(decoder.input_size)
+    shape = OF_SPACE.get(head) or (1, pose_head.out_channels, 2)
     sample = PoseDataSample(metainfo=dict(
-        flip_indices=list(range(pose_head.out_channels))[::-1],
+        flip_indices=list(range(shape[1]))[::-1],
         input_size=decoder.input_size, input_scale=size / 2))
     sample.gt_instances = InstanceData(bboxes=np.array([[0, 0, *size / 2]]))
     found = built.predict(feats, [sample], model.test_cfg)
     if isinstance(found, tuple):  # VisPredictHead
         found = found[0]
     (found, ) = found
-    shape = 1, pose_head.out_channels, 2
     assert found.keypoints.shape == shape
     assert np.isfinite(found.keypoints).all()
     assert np.isfinite(found.keypoint_scores).all()
