@@ -29,12 +29,12 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
         - heatmap size: [W, H, D]
 
     Args:
-        image_size, root_heatmap_size, heatmap_size, heatmap3d_depth_bound,
-            heatmap_size_root, root_depth_bound, depth_size,
-            use_different_joint_weights, sigma, joint_indices, max_bound: As
-            of :class:`mmpose.codecs.Hand3DHeatmap`
-        blur_kernel_size, decoding, modulation, peak, calibration: As of
-            :class:`DarkHeatmap`
+        image_size (tuple): Image size in [w, h]. It and all others up to
+            ``max_bound`` are those of :class:`mmpose.codecs.Hand3DHeatmap`
+        sigma (float): The sigma value of the Gaussian; voxels
+        max_bound (float): The maximum of a target
+        switches: ``blur_kernel_size``, ``decoding``, ``modulation``, ``peak``
+            and ``calibration`` of :class:`DarkHeatmap`
 
     Raises:
         ValueError: A size, sigma, kernel size or switch that makes no sense,
