@@ -111,7 +111,7 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
     spread = spread * (2 - xp.clip(share, 0., 1.))
     mean = root if axes == 2 else root**(2 / axes)
     scale = xp.maximum(spread, PIXEL * mean) + noise
-    usable = (fitted & (inverse[0] > 0) & (det > 0) & (amplitude > 0) &
+    usable = (fitted & (inverse[0] > 0) & (det > 0) &
               xp.isfinite(scale / root))
     for k in range(2, axes):
         usable = usable & (_determinant(

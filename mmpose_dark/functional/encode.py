@@ -11,7 +11,6 @@ around the true position (unbiased), or around the pixel that rounding
 of two one-dimensional ones, so one row and one column are all that is ever
 exponentiated.
 """
-import math
 from functools import lru_cache
 from typing import Any, Optional, Tuple
 
@@ -73,7 +72,7 @@ def encode_heatmaps(keypoints: Array,
     # What is not a number is not above it either.
     keep = profiles > 1e-19
     if not unbiased:
-        keep = keep & (xp.abs(offset) <= math.floor(3 * sigma))
+        keep = keep & (xp.abs(offset) <= 3 * sigma)
     profiles = xp.where(keep, profiles, 0.)
 
     row, column = profiles[..., 0, :width], profiles[..., 1, :height]

@@ -374,6 +374,31 @@ def test_what_a_low_and_narrow_peak_leaves_out_lies_elsewhere():
         np.diag(covariances(maps)[0]), want, rtol=.02)
 
 
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('axes', [2, 3])
+def test_a_peak_within_a_ring_tells_nothing(axes, kind):
+    """By a small kernel a peak, seen by a target it is a hole: in all
+    directions, or in two of three.
+    """
+    index = np.indices((31, 31, 31)[:axes]) - 15
+    radius = np.hypot(*index[:2])
+    heatmap = np.exp(-radius**2) + .9 * (abs(radius - 5) < .8)
+    if axes == 3:
+        heatmap = heatmap * np.exp(-index[2]**2 / 2)
+    cov = covariances(as_kind(heatmap[None], kind), peak='raw',
+                      blur_kernel_size=3)
+    np.testing.assert_allclose(cov[0], np.eye(axes) * 31**2 / 12, atol=1e-6)
+
+
+def test_a_wide_and_high_peak_holds_all_there_is():
+    """No more than that: its size is that of the peak value."""
+    share = 2.5
+    heatmap = share * posterior((24., 31.), 9 * np.eye(2), 2.)
+    variance = 2.**2 * (1 / (share * 4 / 13) - 1)
+    values = np.linalg.eigvalsh(covariances(heatmap[None])[0])
+    assert (.9 * variance < values).all() and (values < 2 * variance).all()
+
+
 def test_another_modulation_is_no_other_covariance(rng):
     """It is of sigma, whatever kernel the position was read by."""
     maps = np.stack([posterior(mean, 2. * np.eye(2), 2.)

@@ -74,6 +74,35 @@ def test_without_modulation_is_the_official_algorithm(rng, sigma, size):
     assert rmse(points, truth) < .015 * sigma**2 + .02
 
 
+@every_size
+def test_near_the_border_there_is_no_official_step(rng, sigma, size):
+    """Without modulation it is the shift; with it, a fit as good as ever."""
+    axes = len(size)
+    maps, points = noisy_gaussians(rng, sigma, size, 400, .02, -.5)
+    at = np.array([oracle.argmax(heatmap) for heatmap in maps])
+    near = ((at < 2) | (at > np.array(size) - 3)).any(1)
+    maps, points = maps[near], points[near]
+    limit = .02 * np.array([
+        oracle.cramer_rao(point, size, sigma) for point in points])
+    for kind in KINDS:
+        of_kind = as_kind(maps, kind)
+        found, _ = decode(of_kind, sigma, axes, modulation=False)
+        np.testing.assert_allclose(
+            found, [oracle.shift(heatmap) for heatmap in maps], atol=1e-6)
+        found, _ = decode(of_kind, sigma, axes, peak='raw')
+        assert rmse((found - points) / limit, 0) < 1.25
+
+
+@pytest.mark.parametrize('modulation', [True, False])
+def test_small_numbers_are_no_zeros(rng, modulation):
+    """The official code takes for 0 what is below 1e-10."""
+    maps, _ = noisy_gaussians(rng, 2, (48, 64), 50, .01, 4, np.float64)
+    kernel_size = KERNELS[2] if modulation else None
+    compare_with_official(
+        1e-7 * abs(maps), 2, kernel_size, modulation=modulation, peak='raw',
+        blur_kernel_size=kernel_size)
+
+
 @pytest.mark.parametrize('method', ['shift', 'argmax'])
 @every_size
 def test_the_other_methods_are_their_ports(rng, sigma, size, method):
