@@ -81,8 +81,11 @@ def measured(tracks, method):
     found = [method(track) for track in tracks]
     spent = time.perf_counter() - start
     swapped = [method(track.with_swaps()) for track in tracks]
+    off = [distance(track, keypoints)**2
+           for track, keypoints in zip(tracks, found)]
     return dict(
         error=pooled(map(distance, tracks, found)),
+        squares=[float(np.nansum(one)) for one in off],
         jitter=pooled(map(jitter, tracks, found)),
         lag_ms=lag(tracks, found),
         ms_a_frame=1000 * spent / sum(len(t.truth) for t in tracks),
@@ -153,11 +156,29 @@ def verdict(parts):
         best = min((name for name in PEERS if name in rows),
                    key=lambda name: rows[name]['error'])
         for other in (base, best):
-            less = 1 - rows[ours]['error'] / rows[other]['error']
+            low, less, high = gain(*(np.array(rows[name]['squares'])
+                                     for name in (ours, other)))
             still = rows[ours]['jitter'] / rows[other]['jitter']
-            said.append(f'{ours}: {100 * less:.1f} % less error than {other},'
-                        f' {100 * still:.0f} % of its jitter')
+            said.append(f'{ours}: {less:.1f} % [{low:.1f}, {high:.1f}] less '
+                        f'error than {other}, {100 * still:.0f} % of its '
+                        'jitter')
     return '\n'.join(f'- {line}' for line in said)
+
+
+def gain(ours, other, rounds=2000):
+    """Percent by which the error is less, in its 95 % interval over videos.
+
+    Args:
+        ours, other (np.ndarray): Summed squared errors of each video.
+    """
+    def less(pick):
+        return 100 * (1 - np.sqrt(ours[pick].sum() / other[pick].sum()))
+    whole = np.arange(len(ours))
+    rng = np.random.default_rng(0)
+    low, high = np.percentile(
+        [less(rng.choice(whole, len(whole))) for _ in range(rounds)],
+        (2.5, 97.5))
+    return low, less(whole), high
 
 
 def plot(track, path, joint=9, first=0, frames=100):
