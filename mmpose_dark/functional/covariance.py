@@ -98,7 +98,8 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
     pixel, offset = nearest_pixel(xp, maps, xp.where(fitted, points, 0.))
     peak = _peak_value(xp, top / target_peak, offset, sigma)
     if view is None:
-        view = look(xp, maps, pixel, offset, Kernel.of(sigma))
+        kernel = Kernel.of(sigma).within(max(maps.shape[1:]))
+        view = look(xp, maps, pixel, offset, kernel)
     # All by the inverse Q of the shape C, which is minus the Hessian.
     inverse, amplitude, width, noise = _shape(xp, view, sigma)
     axes = maps.ndim - 1

@@ -284,7 +284,8 @@ def _decode(maps: Any, axes: int, name: str,
                      for shape in shapes[:2 + how.return_covariance])
 
     with xp.guard(maps):
-        at, top, step, refined, view = _peak_and_step(xp, maps, how)
+        at, top, step, refined, view = _peak_and_step(xp, maps, how._replace(
+            kernel=how.kernel.within(max(shape))))
         if how.method == 'dark':
             step = xp.put_where(
                 ~refined, step, lambda which: quarter_shift(

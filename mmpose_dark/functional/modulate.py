@@ -64,6 +64,13 @@ class Kernel(NamedTuple):
             half = _OPENCV_TAPS.get(blur_kernel_size)
         return cls(sigma, radius, radius + 1, math.ceil(1.5 * sigma), half)
 
+    def within(self, size: int) -> 'Kernel':
+        """The same as far as maps of at most ``size`` pixels a side tell."""
+        if self.window <= size + 1:
+            return self
+        return self._replace(radius=min(self.radius, size), window=size + 1,
+                             mode=min(self.mode, size))
+
     def at(self, xp: Backend, offset: Any) -> Any:
         """The taps, summing to one, at whole-pixel offsets; 0 beyond."""
         if self.half is None:

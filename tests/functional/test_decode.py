@@ -18,6 +18,7 @@ from conftest import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmpose_dark.functional import decode_heatmaps, encode_heatmaps
+from mmpose_dark.functional.modulate import Kernel
 
 #: of the official code and, of sigmas that it does not have, of as wide ones
 KERNELS = {1: 3, 1.5: 7, 2: 11, 3: 17, 4.9: 27}
@@ -513,3 +514,17 @@ def test_maps_of_other_kinds():
     found = decode_heatmaps(maps.astype('>f8'), 2.)[0]
     assert found.dtype == np.float64
     np.testing.assert_array_equal(found, decode_heatmaps(maps, 2.)[0])
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('way', [dict(), dict(peak='raw')], ids=str)
+def test_a_kernel_wider_than_the_map_costs_no_more_than_the_map(
+        rng, kind, way, monkeypatch):
+    """A window of 50 sigma is not cut out of a map of 9 pixels."""
+    maps = rng.random((3, 7, 9))
+    want = to_numpy(decode_heatmaps(as_kind(maps, kind), 50., **way,
+                                    return_covariance=True)[0])
+    monkeypatch.setattr(Kernel, 'within', lambda self, size: self)
+    found = to_numpy(decode_heatmaps(as_kind(maps, kind), 50., **way,
+                                     return_covariance=True)[0])
+    np.testing.assert_allclose(found, want, atol=1e-5)
