@@ -244,13 +244,14 @@ def test_the_flip_test_is_merged_exactly(flipped, data, tmp_path):
     """And not where the config's head does not do so."""
     from mmpose_dark.deploy import PoseNetwork
     network = PoseNetwork(flipped.model, flip_test=True)
-    assert network.flip_shift == 0.75
+    assert network.exact
     with torch.no_grad():
         exact = network(torch.from_numpy(flipped.inputs))[0].numpy()
     want, _ = flipped.predicted()
     assert np.abs(exact - want).max() < 0.01
     stock = PoseNetwork(flipped.model, flip_test=True)
-    stock.flip_shift = 1.
+    stock.exact = False  # and as the stock config says
+    stock.model.test_cfg['shift_heatmap'] = True
     with torch.no_grad():
         whole = stock(torch.from_numpy(flipped.inputs))[0].numpy()
     # half of a quarter of a heatmap pixel, at stride 4

@@ -148,7 +148,7 @@ def test_network_and_file_predict_what_the_model_does(
         model, flip_test, tmp_path):
     network = PoseNetwork(model, flip_test=flip_test, return_covariance=True)
     assert type(model.head).__name__ == 'RTMCCHead'  # a copy was made DARK
-    assert not flip_test or network.flip_shift == -1
+    assert not flip_test or network.exact
     dark = network.model
     dark.head.output_covariance = True
     want, scores, covariances = predicted(dark, crops(), flip_test)

@@ -38,6 +38,8 @@ def test_rtmpose_trains_with_its_own_pipeline(tmp_path, monkeypatch):
         'custom_hooks.0.switch_epoch': 1,
         'model.backbone.init_cfg': None,  # a download
         'val_evaluator.ann_file': truth,
+        # A visualizer is shared by its name, and another test may have one.
+        'visualizer.name': 'rtmpose',
         'randomness.seed': 0}
     for split in ('train', 'val'):
         options.update({

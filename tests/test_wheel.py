@@ -45,7 +45,10 @@ def installed(tmp_path_factory):
     packages = run('python', '-c', 'import sysconfig; '
                    'print(sysconfig.get_paths()["purelib"])').strip()
     theirs = {sysconfig.get_paths()[key] for key in ('purelib', 'platlib')}
-    (Path(packages) / 'theirs.pth').write_text('\n'.join(sorted(theirs)))
+    # mmengine wants distutils, which from Python 3.12 on setuptools brings.
+    (Path(packages) / 'theirs.pth').write_text('\n'.join(
+        [*sorted(theirs), 'import _distutils_hack; '
+         '_distutils_hack.add_shim()']))
     run('python', '-m', 'pip', 'install', '-q', '-I', '--no-deps',
         '--no-index', wheel)
     return run

@@ -181,10 +181,11 @@ def hard_cases(rng: np.random.Generator, num: int, size: Size, sigma: float,
         yield case, [(size, changed, truth)]
     tiny: List[Group] = []
     for x, y in np.ndindex(5, 5):
-        shape = x + 1, y + 1
+        # A codec refuses a sigma of more than half a side.
+        shape = math.ceil(2 * sigma) + x, math.ceil(2 * sigma) + y
         points = uniform(rng, max(1, num // 25), shape)
         tiny.append((shape, plain(points, size=shape), points[None]))
-    yield 'tiny maps, 1x1 to 5x5', tiny
+    yield 'tiny maps, 2 sigma to 2 sigma + 4 px a side', tiny
 
 
 def accuracy(num: int, build: Build = contenders) -> Iterator[Dict[str, Any]]:

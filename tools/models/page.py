@@ -2,14 +2,7 @@
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import Dict, List
-
-import mmpose_dark  # noqa: F401  before any part of MMPose
-import mmpose
-from mmengine.registry import init_default_scope
-from mmpose.utils import register_all_modules
-from rich.progress import track
-from stock_configs import CONFIGS, Found, examine
+from typing import Any, Dict, List
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs/models.md'
 #: what the words of the last column mean, in the order of the page
@@ -33,8 +26,9 @@ REASONS = {
 }
 
 
-def text(found: Dict[Path, Found]) -> str:
+def text(found: Dict[Path, Any]) -> str:
     """The page of these configs, in MyST."""
+    import mmpose
     kinds = {kind(what) for what in found.values()}
     numbers = Counter(kind(what) for what in found.values())
     total = '\n'.join(f'| {name} | {numbers[name]} |'
@@ -52,14 +46,14 @@ KINDS = ('positions and covariances', 'positions', 'covariances only',
          'nothing to gain')
 
 
-def kind(what: Found) -> str:
+def kind(what: Any) -> str:
     """Which of :data:`KINDS` it is."""
     if what.reads:
         return KINDS[0] if what.covariance else KINDS[1]
     return KINDS[2] if what.covariance else KINDS[3]
 
 
-def rows(found: Dict[Path, Found]) -> List[str]:
+def rows(found: Dict[Path, Any]) -> List[str]:
     """Of the table: configs of one task and method that fare alike."""
     groups = Counter((method(path), what) for path, what in found.items())
     return [f'| {groups[group]} {row(*group)}' for group in sorted(
@@ -71,7 +65,7 @@ def method(path: Path) -> str:
     return '/'.join(path.parts[:2])
 
 
-def row(where: str, what: Found) -> str:
+def row(where: str, what: Any) -> str:
     """Of the table, but for how many configs it stands."""
     names = [f'`{name}`' if name else ''
              for name in (what.codec, what.reads, what.head)]
@@ -117,6 +111,11 @@ The words of the last column:
 def main() -> None:
     """Write the page."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    import mmpose_dark  # noqa: F401  before any part of MMPose
+    from mmengine.registry import init_default_scope
+    from mmpose.utils import register_all_modules
+    from rich.progress import track
+    from stock_configs import CONFIGS, examine
     register_all_modules()
     init_default_scope('mmpose')
     page = text({path: examine(path)

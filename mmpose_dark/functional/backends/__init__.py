@@ -6,25 +6,30 @@ only when a tensor is handed in, so that all of it works where only numpy is
 installed.
 """
 from functools import lru_cache, wraps
-from importlib import import_module
 from typing import Any, Callable, Dict, Tuple
 
 from .base import Array, Backend
 
 __all__ = ['Array', 'Backend', 'as_maps', 'backend_of', 'table']
 
-#: package that defines an array's type -> module and class of its backend
-BACKENDS: Dict[str, Tuple[str, str]] = {
-    'numpy': ('.numpy', 'NumpyBackend'),
-    'torch': ('.torch', 'TorchBackend'),
-}
+def _numpy() -> Backend:
+    from .numpy import NumpyBackend
+    return NumpyBackend()
+
+
+def _torch() -> Backend:
+    from .torch import TorchBackend
+    return TorchBackend()
+
+
+#: package that defines an array's type -> what makes its backend
+BACKENDS: Dict[str, Callable[[], Backend]] = {
+    'numpy': _numpy, 'torch': _torch}
 
 
 @lru_cache(maxsize=None)
 def _backend(framework: str) -> Backend:
-    module, name = BACKENDS[framework]
-    backend: Backend = getattr(import_module(module, __name__), name)()
-    return backend
+    return BACKENDS[framework]()
 
 
 @lru_cache(maxsize=None)
