@@ -102,7 +102,8 @@ def test_tables_give_mean_spread_and_the_papers_figure(tmp_path):
                 key: ap + .02 * (seed + 1) * (name == 'DARK')
                 for key in metrics})
                   for merge in MERGES
-                  for name in DarkHeatmap((96, 128), (24, 32), 1).decodings()])))
+                  for name in DarkHeatmap(
+                      (96, 128), (24, 32), 1).decodings()])))
     table = re.sub(' +', ' ', run('report.py', tmp_path))
     row = next(line for line in table.splitlines()
                if line.startswith('| standard shift'))
