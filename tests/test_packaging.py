@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import sysconfig
 import tarfile
 import time
 import zipfile
@@ -156,12 +157,13 @@ def test_editable_install_links_to_the_configs(tmp_path):
         site, = (tmp_path / 'prefix').rglob('site-packages')
         config = 'body_2d_keypoint/topdown_heatmap/figures/' \
             'td-hm_res18-thin_dark-1xb64-8e_figures-128x96.py'
+        packages = sysconfig.get_paths()['purelib']
+        # -S: this environment may have an editable install of its own.
         found = subprocess.run(
-            [sys.executable, '-c', f'''
+            [sys.executable, '-S', '-c', f'''
 import site, sys
 site.addsitedir({str(site)!r})
-sys.path.insert(0, {str(site)!r})
-sys.meta_path.insert(0, sys.meta_path.pop())
+sys.path.append({packages!r})
 import mmpose_dark
 from mmengine.hub import get_config
 print(get_config('mmpose_dark::{config}').filename)'''],
