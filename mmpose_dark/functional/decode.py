@@ -252,7 +252,7 @@ def _checked(arguments: Tuple[Any, ...]) -> _How:
 @lru_cache(maxsize=64, typed=True)
 def _how(sigma: Any, method: Any, modulation: Any, peak: Any,
          blur_kernel_size: Any, return_covariance: Any,
-         target_peak: Any) -> _How:
+         target_peak: Any, size: int) -> _How:
     sigma = check_sigma(sigma)
     check_choice('method', method, METHODS)
     check_choice('peak', peak, PEAKS)
@@ -261,7 +261,7 @@ def _how(sigma: Any, method: Any, modulation: Any, peak: Any,
     if return_covariance:
         check_has_covariance(method, modulation, 'method')
     kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
-    return _How(sigma, method, modulation, peak, kernel,
+    return _How(sigma, method, modulation, peak, kernel.within(size),
                 kernel == Kernel.of(sigma), return_covariance,
                 check_positive(target_peak, 'target_peak'))
 
@@ -269,13 +269,13 @@ def _how(sigma: Any, method: Any, modulation: Any, peak: Any,
 def _decode(maps: Any, axes: int, name: str,
             arguments: Tuple[Any, ...]) -> Tuple[Any, ...]:
     """Positions (..., D), scores and, if asked for, covariances of maps."""
-    how = _checked(arguments)
     xp, maps = as_maps(maps, axes, name)
     lead, full = tuple(maps.shape[:-axes]), tuple(maps.shape[-axes:])
     # An axis of one pixel is none; of a map of one pixel the last one stays.
     shape = full
     if 1 in full:
         shape = tuple(n for n in full if n > 1) or (1, )
+    how = _checked((*arguments, max(shape)))
     maps = maps.reshape(-1, *shape)
     if maps.shape[0] == 0:  # len() would fix the batch size of an export
         nothing = xp.full(lead, 0., maps)
@@ -284,8 +284,7 @@ def _decode(maps: Any, axes: int, name: str,
                      for shape in shapes[:2 + how.return_covariance])
 
     with xp.guard(maps):
-        at, top, step, refined, view = _peak_and_step(xp, maps, how._replace(
-            kernel=how.kernel.within(max(shape))))
+        at, top, step, refined, view = _peak_and_step(xp, maps, how)
         if how.method == 'dark':
             step = xp.put_where(
                 ~refined, step, lambda which: quarter_shift(

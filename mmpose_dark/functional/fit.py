@@ -230,18 +230,18 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
 def _solve(right: Sequence[Any], diagonal: Sequence[Any],
            above: Sequence[Any]) -> Tuple[List[Any], Any]:
     """Solve a symmetric system; whether all its pivots are positive."""
-    pivot, *diagonal = diagonal
-    first, *right = right
-    if not diagonal:
-        return [first / pivot], pivot > 0
-    size = len(diagonal)
-    if size == 1:  # nearly always: without the lists of the general case
-        (entry, ), (other, ), (second, ) = above, diagonal, right
+    if len(diagonal) == 2:  # nearly always: without lists
+        (pivot, other), (entry, ), (first, second) = diagonal, above, right
         factor = entry / pivot
         rest = other - factor * entry
         second = (second - factor * first) / rest
         return ([(first - entry * second) / pivot, second],
                 (pivot > 0) & (rest > 0))
+    pivot, *diagonal = diagonal
+    first, *right = right
+    if not diagonal:
+        return [first / pivot], pivot > 0
+    size = len(diagonal)
     row, above = above[:size], above[size:]
     factors = [entry / pivot for entry in row]
     rest, definite = _solve(
