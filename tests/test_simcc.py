@@ -455,3 +455,18 @@ def test_check_alignment_knows_vectors(recwarn):
     cfg.test_dataloader.dataset.pipeline[0].use_udp = True
     with pytest.warns(UserWarning, match='disagree on where pixels are'):
         assert not check_alignment(cfg)
+
+
+def test_a_stock_merge_moves_no_vectors(rng):
+    """Whatever `shift_heatmap` says: MMPose's heads do not look at it."""
+    codec = DarkSimCC((96, 128), sigma=6.)
+    straight, mirrored = (
+        [rng.random((1, 2, *shape)) for shape in codec.output_shapes]
+        for _ in range(2))
+    stock, told = (
+        codec.merge(straight, mirrored, [1, 0], test_cfg, exact=False)
+        for test_cfg in ({}, dict(shift_heatmap=True)))
+    np.testing.assert_array_equal(
+        stock[0], (straight[0] + mirrored[0][:, ::-1, ::-1]) / 2)
+    for one, other in zip(stock, told):
+        np.testing.assert_array_equal(one, other)
