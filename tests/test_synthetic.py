@@ -163,6 +163,49 @@ def test_mirrored_names_are_pairs():
         assert left.replace('left', 'right') == right
 
 
+def test_group_is_annotated_person_by_person(tmp_path):
+    path = synthetic.make_groups(tmp_path, 12, seed=3, num_people=(2, 4))
+    data = json.loads(path.read_text())
+    again = synthetic.make_groups(tmp_path / 'short', 2, seed=3,
+                                  num_people=(2, 4))
+    kept = json.loads(again.read_text())['annotations']
+    assert kept == data['annotations'][:len(kept)]
+    assert [a['id'] for a in data['annotations']] == list(
+        range(1, len(data['annotations']) + 1))
+    counts, flags = set(), []
+    for image in data['images']:
+        pixels = cv2.imread(str(tmp_path / 'images' / image['file_name']))
+        assert pixels.shape == (image['height'], image['width'], 3)
+        people = [a for a in data['annotations']
+                  if a['image_id'] == image['id']]
+        counts.add(len(people))
+        for person in people:
+            x, y, v = np.reshape(person['keypoints'], (17, 3)).T
+            left, top, width, height = person['bbox']
+            assert (v > 0).sum() == person['num_keypoints'] > 8
+            assert (x[v > 0] >= left).all() and (y[v > 0] >= top).all()
+            assert (x[v > 0] <= left + width).all()
+            assert (y[v > 0] <= top + height).all()
+            assert left + width <= image['width'] - 1 + 1e-3
+            flags.extend(v)
+    assert counts == {2, 3, 4} and set(flags) == {0, 1, 2}
+    assert np.mean(np.equal(flags, 2)) > .6
+
+
+def test_whoever_stands_in_front_hides_the_others():
+    """A joint on somebody's body before it is not seen."""
+    seen = np.mean([(synthetic.draw_group(
+        np.random.default_rng(seed), 8)[1][[0, -1], :, 2] == 2).mean(1)
+        for seed in range(12)], 0)
+    assert seen[1] > seen[0] + .08
+
+
+@pytest.mark.parametrize('number', [0, 13])
+def test_group_of_nobody_or_too_many_is_refused(rng, number):
+    with pytest.raises(ValueError, match=f'from 1 to 12, got {number}'):
+        synthetic.draw_group(rng, number)
+
+
 def test_needs_neither_torch_nor_mmpose():
     code = ('import sys, mmpose_dark.synthetic; '
             'print({m.split(".")[0] for m in sys.modules} & '

@@ -11,9 +11,11 @@ Note:
     - All coordinates are pixel centres: index i is at coordinate i.
 """
 from .body import KEYPOINTS, SKELETON, sample_pose
-from .dataset import make_figures, make_video
+from .dataset import make_figures, make_groups, make_video
+from .group import draw_group
 from .scene import draw_scene
 from .video import Frame, draw_video
 
-__all__ = ['KEYPOINTS', 'SKELETON', 'Frame', 'draw_scene', 'draw_video',
-           'make_figures', 'make_video', 'sample_pose']
+__all__ = ['KEYPOINTS', 'SKELETON', 'Frame', 'draw_group', 'draw_scene',
+           'draw_video', 'make_figures', 'make_groups', 'make_video',
+           'sample_pose']

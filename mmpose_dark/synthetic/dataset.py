@@ -1,12 +1,13 @@
 """A data set of drawn people in COCO's format."""
 import json
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Union
+from typing import Any, Callable, Dict, List, Tuple, Union
 
 import cv2
 import numpy as np
 
 from .body import KEYPOINTS, SKELETON
+from .group import draw_group
 from .scene import draw_scene
 from .video import draw_video
 
@@ -33,18 +34,46 @@ def make_figures(out_dir: Union[str, Path], num_images: int, seed: int = 0,
         Path: The annotation file.
     """
     out_dir = Path(out_dir)
-    (out_dir / 'images').mkdir(parents=True, exist_ok=True)
     images, annotations = [], []
     for i in progress(range(num_images)):
         rng = np.random.default_rng([seed, i])
         image, keypoints, bbox, head_size = draw_scene(rng)
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))]
-        name = f'{i:06d}.jpg'
-        cv2.imwrite(str(out_dir / 'images' / name), image, quality)
-        h, w = image.shape[:2]
-        images.append(dict(id=i + 1, file_name=name, width=w, height=h))
+        images.append(_picture(out_dir, i, image, rng))
         annotations.append(_annotation(i + 1, i + 1, keypoints, bbox,
                                        head_size=round(head_size, 4)))
+    path = out_dir / 'person_keypoints.json'
+    _write(path, images, annotations)
+    return path
+
+
+def make_groups(out_dir: Union[str, Path], num_images: int, seed: int = 0,
+                num_people: Tuple[int, int] = (2, 5),
+                progress: Callable[[Any], Any] = iter) -> Path:
+    """Write a data set of pictures of several people, all annotated.
+
+    Args:
+        out_dir (str | Path): As of :func:`make_figures`, without head sizes.
+        num_images (int): Number of pictures. Picture i depends on ``seed``,
+            ``num_people`` and i alone.
+        seed (int): The same seed writes the same bytes.
+        num_people (tuple): The fewest and the most in a picture. Defaults to
+            (2, 5).
+        progress (callable): Wraps the range of pictures.
+
+    Returns:
+        Path: The annotation file.
+    """
+    out_dir = Path(out_dir)
+    images: List[Any] = []
+    annotations: List[Any] = []
+    for i in progress(range(num_images)):
+        rng = np.random.default_rng([seed, i])
+        image, keypoints, bboxes = draw_group(
+            rng, int(rng.integers(num_people[0], num_people[1] + 1)))
+        images.append(_picture(out_dir, i, image, rng))
+        for joints, bbox in zip(keypoints, bboxes):
+            annotations.append(_annotation(
+                len(annotations) + 1, i + 1, joints, bbox))
     path = out_dir / 'person_keypoints.json'
     _write(path, images, annotations)
     return path
@@ -102,6 +131,17 @@ def make_video(out_dir: Union[str, Path], num_frames: int = 120,
     path = out_dir / 'person_keypoints.json'
     _write(path, images, annotations)
     return path
+
+
+def _picture(out_dir: Path, number: int, image: np.ndarray,
+             rng: np.random.Generator) -> Dict[str, Any]:
+    """Write a picture as a JPEG of some quality; its entry of ``images``."""
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(40, 96))]
+    name = f'{number:06d}.jpg'
+    (out_dir / 'images').mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(out_dir / 'images' / name), image, quality)
+    h, w = image.shape[:2]
+    return dict(id=number + 1, file_name=name, width=w, height=h)
 
 
 def _annotation(number: int, image: int, keypoints: np.ndarray,
