@@ -5,22 +5,27 @@ flipped-back heatmap has to be shifted, or all at the centres of the corner
 pixels (``use_udp=True``), and it has not. Nothing fails where they disagree;
 every keypoint is only a little off.
 """
+import inspect
 import warnings
 from typing import Any, Iterable, Iterator, Optional, Sequence, Set, Tuple
 
 from .codecs import DarkCodec, build_codec
 from .conventions import HEADS
 
+#: transforms that say where a pixel of the input is in the image
+CROPS = 'TopdownAffine', 'BottomupResize', 'BottomupRandomAffine'
+
 
 def check_alignment(cfg: Any) -> bool:
     """Warn where crop, codec and flip test of a config contradict each other.
 
-    Looks at every ``TopdownAffine`` and codec in the model and the
-    dataloaders, and, where there is a flip test, at ``shift_heatmap`` or, of
-    SimCC, at whether the head merges it where it belongs.
+    Looks at every crop (``TopdownAffine`` or, of whole images,
+    ``BottomupResize`` and ``BottomupRandomAffine``) and codec in the model
+    and the dataloaders, and, where there is a flip test, at ``shift_heatmap``
+    or, of SimCC, at whether the head merges it where it belongs.
 
     Args:
-        cfg (Config): The config of a top-down heatmap or SimCC model.
+        cfg (Config): The config of a heatmap or SimCC model.
 
     Returns:
         bool: Whether they agree.
@@ -28,8 +33,7 @@ def check_alignment(cfg: Any) -> bool:
     parts = [cfg.get(name) for name in ('model', 'train_dataloader',
                                         'val_dataloader', 'test_dataloader')]
     built = [pair for part in parts for pair in entries(part)]
-    crops = {bool(entry.get('use_udp', False)) for entry, name in built
-             if name == 'TopdownAffine'}
+    crops = {crop_udp(entry, name) for entry, name in built if name in CROPS}
     codecs = list(_codecs(built))
     model = cfg.get('model') or {}
     test_cfg = model.get('test_cfg') or {}
@@ -43,6 +47,30 @@ def check_alignment(cfg: Any) -> bool:
     if not flip_test or exact:
         return agree
     return _warn_of_vectors(codecs) and agree
+
+
+def crop_udp(entry: Any, name: str) -> bool:
+    """Whether a crop, one of :data:`CROPS`, aligns corner pixels."""
+    if _by_mode(name):
+        return bool(entry.get('transform_mode') == 'affine_udp')
+    return bool(entry.get('use_udp', False))
+
+
+def align_corners(entry: Any, name: str) -> None:
+    """Make a crop, one of :data:`CROPS`, align corner pixels."""
+    if _by_mode(name):
+        entry['transform_mode'] = 'affine_udp'
+    else:
+        entry['use_udp'] = True
+
+
+def _by_mode(name: str) -> bool:
+    """Since MMPose 1.3 ``BottomupRandomAffine`` ignores ``use_udp``."""
+    if name != 'BottomupRandomAffine':
+        return False
+    from mmpose.datasets.transforms import BottomupRandomAffine
+    return 'transform_mode' in inspect.signature(
+        BottomupRandomAffine).parameters
 
 
 def _codecs(built: Iterable[Tuple[Any, Any]]) -> Iterator[DarkCodec]:
@@ -75,7 +103,7 @@ def warn_unless_aligned(crops: Set[bool], codecs: Sequence[DarkCodec],
     names = sorted({type(codec).__name__ for codec in codecs})
     warnings.warn(
         'crop, codec and flip test disagree on where pixels are: '
-        f'TopdownAffine has use_udp={_said(crops)}, shift_heatmap='
+        f'the crop has use_udp={_said(crops)}, shift_heatmap='
         f'{"(not used)" if shift_heatmap is None else shift_heatmap}, and '
         f'{" and ".join(names)} goes with use_udp={_said(wanted)} and '
         f'shift_heatmap={_said(shifts)}. Change the one that differs; a '

@@ -8,7 +8,7 @@ from mmengine.config import Config
 from mmengine.hub import get_config
 from mmpose.registry import KEYPOINT_CODECS
 
-from .alignment import entries
+from .alignment import CROPS, align_corners, entries
 from .codecs import CODECS, codec_class, dark_codec
 from .consistency import is_dark, unused_codec
 from .conventions import HEADS, SCORES
@@ -194,8 +194,8 @@ def _what_is_in(cfg: Any) -> str:
 
 def _align_corners(cfg: Any) -> None:
     for entry, name in entries(cfg._cfg_dict):
-        if name == 'TopdownAffine':
-            entry['use_udp'] = True
+        if name in CROPS:
+            align_corners(entry, name)
     # The flipped-back map of a corner-aligned model is where it should be.
     cfg.model.setdefault('test_cfg', {})['shift_heatmap'] = False
 

@@ -15,9 +15,10 @@ from conftest import needs_mmengine_0_9, run_command
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.codecs import MegviiHeatmap, UDPHeatmap
-from mmpose.registry import MODELS
+from mmpose.registry import MODELS, TRANSFORMS
 from mmpose.structures import PoseDataSample
 from mmpose.utils import register_all_modules
+from mmpose_dark.alignment import CROPS, align_corners, crop_udp
 
 register_all_modules()
 
@@ -119,6 +120,29 @@ def test_alignment():
     megvii = dict(type='MegviiHeatmap', kernel_size=5, **SIZES)
     with pytest.raises(ValueError, match='centres at i . 0.5'):
         darkify(config(megvii), alignment='udp')
+
+
+@pytest.mark.parametrize('udp', [False, True])
+@pytest.mark.parametrize('name', CROPS)
+def test_crops_are_aligned_as_they_say(name, udp):
+    """The real transforms, of an image whose pixels say where they are."""
+    crop = dict(type=name, input_size=(96, 96))
+    if name == 'BottomupRandomAffine':
+        crop.update(shift_prob=0., scale_prob=0., rotate_prob=0.)
+    if udp:
+        align_corners(crop, name)
+    assert crop_udp(crop, name) == udp
+    x = np.arange(48, dtype=np.float32)
+    found = TRANSFORMS.build(crop).transform(dict(
+        img=np.broadcast_to(x[None, :, None], (48, 48, 3)).copy(),
+        img_shape=(48, 48), ori_shape=(48, 48),
+        bbox_center=np.full((1, 2), 23.5 if udp else 24, np.float32),
+        bbox_scale=np.full((1, 2), 48, np.float32),
+        bbox_rotation=np.zeros(1)))
+    pixel = np.arange(4, 90)
+    expected = pixel * 48 / 95 - .5 if udp else pixel / 2
+    # OpenCV places pixels to 1/32.
+    assert abs(found['img'][40, 4:90, 0] - expected).max() < .02
 
 
 def test_device_targets():
