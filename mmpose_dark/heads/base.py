@@ -1,17 +1,15 @@
-"""What all heads of this package do otherwise than MMPose's."""
+"""What all heads with a DARK codec do otherwise than MMPose's."""
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type
 
-import numpy as np
 from mmengine.structures import InstanceData, PixelData
 
-from .. import functional as F  # noqa: N812
 from ..alignment import warn_unless_aligned
 from ..codecs import DarkCodec
-from ..conventions import SCORES
 from ..functional.checks import check_choice
+from .promise import PromisingHead
 
 
-class DarkHead:
+class DarkHead(PromisingHead):
     """To be put before a head of MMPose's whose decoder is a DARK codec.
 
     Parameters and keys of the state dict are those of the head.
@@ -54,13 +52,8 @@ class DarkHead:
     #: what the decoder has to be
     CODEC: Type[DarkCodec] = DarkCodec
 
-    decoder: Any
-    loss_module: Any
     # Of a built head whose class is changed, see mmpose_dark.model, too.
     flip_shift = 'exact'
-    output_covariance = False
-    score = 'stock'
-    sigmas: Optional[Sequence[float]] = None
     _alignment_checked = False
 
     def __init__(self, *args: Any, flip_shift: str = 'exact',
@@ -77,29 +70,14 @@ class DarkHead:
                 f'{self.decoder!r}')
         self.promise(output_covariance, score, sigmas)
 
-    def promise(self, output_covariance: bool = False, score: str = 'stock',
-                sigmas: Optional[Sequence[float]] = None) -> None:
-        """Set what predictions say of themselves.
+    @property
+    def dof(self) -> float:
+        """Degrees of freedom of the tail of errors: of the codec."""
+        return float(self.decoder.dof)
 
-        Args:
-            output_covariance, score, sigmas: As of the head
-
-        Raises:
-            ValueError: A score that does not exist, or without constants;
-                covariances of a decoding or a loss that has none.
-        """
-        check_choice('score', score, SCORES)
-        if score == 'similarity':
-            if sigmas is None:
-                raise ValueError(
-                    "score='similarity' needs sigmas=[...] of the head, the "
-                    "data set's OKS constants: darkify(cfg, head=True, "
-                    "score='similarity') writes them")
-            sigmas = F.oks_sigmas(sigmas, len(sigmas)).tolist()
-        if output_covariance or score == 'similarity':
-            self.decoder.check_covariance(self.loss_module)
-        self.output_covariance = output_covariance
-        self.score, self.sigmas = score, sigmas
+    def check_covariance(self) -> None:
+        """Raise ``ValueError`` where the codec has no covariances."""
+        self.decoder.check_covariance(self.loss_module)
 
     def predict(self, feats: Any, batch_data_samples: Sequence[Any],
                 test_cfg: Mapping[str, Any] = {}) -> Any:  # noqa: B006
@@ -174,10 +152,10 @@ class DarkHead:
             squared input pixels. Scores are those of the stock head: a
             similarity needs the person's box, which :meth:`predict` has.
         """
-        if not self.output_covariance and self.score == 'stock':
+        if not self.promises:
             parent: Any = super()
             return parent.decode(batch_outputs)
-        self.decoder.check_covariance(self.loss_module)
+        self.check_covariance()
         if not isinstance(batch_outputs, tuple):
             batch_outputs = (batch_outputs, )
         keypoints, scores, covariances = self.decoder.batch_decode(
@@ -192,48 +170,3 @@ class DarkHead:
         for pred, visible in zip(preds, visibilities or ()):
             pred.keypoints_visible = visible
         return preds
-
-    def _to_image(self, preds: Sequence[InstanceData], samples: Sequence[Any],
-                  test_cfg: Mapping[str, Any]) -> None:
-        """Covariances from squared px of the input to those of the image.
-
-        Estimators do so with keypoints and know nothing of covariances, nor
-        of the similarities that follow from these.
-        """
-        if not self.output_covariance and self.score == 'stock':
-            return
-        for pred, sample in zip(preds, samples):
-            covariances = pred.keypoint_covariances
-            factor = sample.metainfo['input_scale'] / np.array(
-                sample.metainfo['input_size'])
-            # A depth is no pixel of the input.
-            ones = (1., ) * (covariances.shape[-1] - 2)
-            pred.keypoint_covariances = F.scale_covariances(
-                covariances, (*factor, *ones))
-            if self.score == 'similarity':
-                pred.keypoint_scores = self._similarities(
-                    pred.keypoint_covariances, sample,
-                    test_cfg.get('output_keypoint_indices'))
-            if not self.output_covariance:
-                del pred.keypoint_covariances
-
-    def _similarities(self, covariances: np.ndarray, sample: Any,
-                      indices: Optional[Sequence[int]]) -> np.ndarray:
-        """To expect of the joints, in shape (1, K).
-
-        Args:
-            covariances (np.ndarray): in shape (1, K, 2, 2); squared image px
-            sample (PoseDataSample): Has the box
-            indices (Sequence[int], optional): Which of the K keypoints are
-                those of the data set, where these are not all
-        """
-        num = covariances.shape[1]
-        sigmas = F.oks_sigmas(self.sigmas, num, indices)
-        kept = (list(range(num)) if indices is None or len(sigmas) == num
-                else list(indices))
-        boxes = np.asarray(sample.gt_instances.bboxes, float)
-        out = np.zeros(covariances.shape[:2], covariances.dtype)
-        out[:, kept] = F.expected_oks(
-            covariances[:, kept, :2, :2].astype(float), F.box_areas(boxes),
-            sigmas, self.decoder.dof)
-        return out

@@ -35,12 +35,11 @@ class DarkInternetHead(DarkHead, InternetHead):
         Returns:
             list[InstanceData]: B predictions in input pixels and mm.
         """
-        wanted = self.output_covariance or self.score != 'stock'
-        if wanted:
-            self.decoder.check_covariance(self.loss_module)
+        if self.promises:
+            self.check_covariance()
         names = ('keypoints', 'keypoint_scores', 'rel_root_depth',
                  'hand_type', 'keypoint_covariances')
         found = self.decoder.batch_decode(
-            *batch_outputs, return_covariance=wanted)
+            *batch_outputs, return_covariance=self.promises)
         return [InstanceData(**dict(zip(names, of_image)))
                 for of_image in zip(*found)]
