@@ -53,15 +53,15 @@ stands on the network: one that is unsure of the amplitude it draws, or draws
 blurred what it knows exactly, is off by as much.
 """
 from itertools import combinations, product
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, Optional, Sequence, Tuple
 
 from .backends import Backend, table
 from .fit import (
     View,
+    adjugate,
     derivatives_of_log,
     fit_tables,
     inside_map,
-    pairs,
     sums,
 )
 from .modulate import Kernel
@@ -103,82 +103,34 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
     # All by the inverse Q of the shape C, which is minus the Hessian.
     inverse, amplitude, width, noise = _shape(xp, view, sigma)
     axes = maps.ndim - 1
-    *of_inverse, det = _invariants(_rows(inverse, axes))
+    own, _, det, definite = adjugate(inverse[:axes], inverse[axes:])
     root = xp.sqrt(det)
-    # Those of C: e_k(C) = e_(D - k)(Q) / det Q.
-    spread = _size(xp, peak, [e / det for e in (*of_inverse[::-1], 1.)],
-                   sigma)
+    minors = [sum(of) for of in (own, inverse[:axes])[3 - axes:]]
+    spread = _size(xp, peak, minors, det, sigma)
     share = width * amplitude / (root * target_peak * sigma**axes)
     spread = spread * (2 - xp.clip(share, 0., 1.))
     mean = root if axes == 2 else root**(2 / axes)
     scale = xp.maximum(spread, PIXEL * mean) + noise
-    usable = (fitted & (inverse[0] > 0) & (det > 0) &
-              xp.isfinite(scale / root))
-    for k in range(2, axes):
-        usable = usable & (_determinant(
-            _rows(inverse, axes), range(k), range(k)) > 0)
+    usable = fitted & definite & xp.isfinite(scale / root)
     known = xp.where(usable, inverse / scale, 0.)
-    on_map = _on_map(xp, maps, *maps.shape[:0:-1])
-    found = _inverse(_rows([*(known[:axes] + on_map), *known[axes:]], axes))
-    return _with_missing_axes(xp, found, full)
+    own, others, det, _ = adjugate(
+        known[:axes] + _on_map(xp, maps, *maps.shape[:0:-1]), known[axes:])
+    return _matrices(xp, [entry / det for entry in (*own, *others)], full)
 
 
-def _rows(entries: Any, axes: int) -> List[List[Any]]:
-    """A symmetric matrix of its diagonal and what stands above it."""
-    rows = [[entries[i]] * axes for i in range(axes)]
-    for k, (i, j) in enumerate(pairs(axes)):
-        rows[i][j] = rows[j][i] = entries[axes + k]
-    return rows
+def _matrices(xp: Backend, entries: Sequence[Any],
+              full: Sequence[int]) -> Any:
+    """(M, D * D) of the diagonal and what stands above it.
 
-
-def _determinant(rows: Sequence[Sequence[Any]], lines: Sequence[int],
-                 columns: Sequence[int]) -> Any:
-    """Of these lines and columns, by expansion along the first line."""
-    if len(lines) < 2:
-        return rows[lines[0]][columns[0]] if lines else 1.
-    out: Any = None
-    for k, column in enumerate(columns):
-        rest = [other for other in columns if other != column]
-        term = rows[lines[0]][column] * _determinant(rows, lines[1:], rest)
-        out = term if out is None else out + term if k % 2 == 0 else out - term
-    return out
-
-
-def _invariants(rows: Sequence[Sequence[Any]]) -> List[Any]:
-    """Elementary symmetric polynomials of the eigenvalues: sums of minors.
-
-    The first is the trace, the last the determinant.
+    Along an axis of one pixel it alone is known.
     """
-    return [sum(_determinant(rows, some, some)
-                for some in combinations(range(len(rows)), size))
-            for size in range(1, len(rows) + 1)]
-
-
-def _inverse(rows: Sequence[Sequence[Any]]) -> List[List[Any]]:
-    axes = range(len(rows))
-    det = _determinant(rows, axes, axes)
-    out = [[det] * len(rows) for _ in axes]
-    for i in axes:
-        for j in axes[i:]:
-            minor = _determinant(rows, [k for k in axes if k != i],
-                                 [k for k in axes if k != j])
-            out[i][j] = out[j][i] = (minor if (i + j) % 2 == 0
-                                     else -minor) / det
-    return out
-
-
-def _with_missing_axes(xp: Backend, rows: Sequence[Sequence[Any]],
-                       full: Sequence[int]) -> Any:
-    """(M, D * D) entries; along an axis of one pixel it alone is known."""
-    kept = [axis for axis, size in enumerate(full[::-1]) if size > 1]
-    kept, nothing = kept or [0], 0. * rows[0][0]
-    entries = []
-    for i, j in product(range(len(full)), repeat=2):
-        if i in kept and j in kept:
-            entries.append(rows[kept.index(i)][kept.index(j)])
-        else:
-            entries.append(nothing + PIXEL if i == j else nothing)
-    return xp.stack(entries).T
+    kept = [i for i, size in enumerate(full[::-1]) if size > 1] or [0]
+    names = [(i, i) for i in kept] + list(combinations(kept, 2))
+    given = dict(zip(names, entries))
+    return xp.stack([
+        given[key] if key in given else 0. * entries[0] + PIXEL * (i == j)
+        for i, j in product(range(len(full)), repeat=2)
+        for key in [(min(i, j), max(i, j))]]).T
 
 
 @table
@@ -217,7 +169,7 @@ def look(xp: Backend, maps: Any, pixel: Any, offset: Any,
          kernel: Kernel) -> View:
     """Through windows around pixels (d, M), at an offset from there; px."""
     at = list(xp.to_index(pixel))
-    around = xp.windows(maps, at, [kernel.window] * len(at))
+    around = xp.windows(maps, at, kernel.window)
     tables = fit_tables(xp, around, kernel.window, kernel.sigma,
                         *maps.shape[1:])
     inside = inside_map(xp, tables, at)
@@ -261,26 +213,27 @@ def _shape(xp: Backend, view: View, sigma: float) -> Tuple[Any, ...]:
             xp.sqrt(spread), noise)
 
 
-def _size(xp: Backend, peak: Any, invariants: Sequence[Any],
+def _size(xp: Backend, peak: Any, coefficients: Sequence[Any], det: Any,
           sigma: float) -> Any:
     """Lambda: det(sigma^2 I + lambda C) = sigma^(2 D) / peak^2.
 
-    That is a polynomial in t = lambda / sigma^2: the sum of the invariants
-    e_k of C times t^k is 1 / peak^2 - 1.
+    With t = lambda / sigma^2 and Q the inverse of C, det(Q + t I) is det Q /
+    peak^2: a polynomial in t, whose ``coefficients`` of t and, of three axes,
+    t^2 are sums of minors of Q. The highest one is 1.
     """
-    excess, axes = 1 / (peak * peak) - 1, len(invariants)
-    if axes == 1:
-        return sigma**2 * excess / invariants[0]
-    if axes == 2:
-        trace, det = invariants
+    excess = det / (peak * peak) - det
+    if not coefficients:
+        return sigma**2 * excess
+    if len(coefficients) == 1:
+        trace = coefficients[0]
         return 2 * sigma**2 * excess / (
-            trace + xp.sqrt(trace * trace + 4 * excess * det))
-    one, two, three = invariants
+            trace + xp.sqrt(trace * trace + 4 * excess))
+    one, two = coefficients
     # Each term alone bounds t from above, to a third at most; from there
     # Newton's way down a convex curve never overshoots.
     t = -xp.maximum(-excess / one, xp.maximum(
-        -xp.sqrt(excess / two), -(excess / three)**(1 / 3)))
+        -xp.sqrt(excess / two), -excess**(1 / 3)))
     for _ in range(6):
-        value = ((three * t + two) * t + one) * t - excess
-        t = t - value / ((3 * three * t + 2 * two) * t + one)
+        value = ((t + two) * t + one) * t - excess
+        t = t - value / ((3 * t + 2 * two) * t + one)
     return sigma**2 * t

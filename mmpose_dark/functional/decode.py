@@ -318,7 +318,7 @@ def _peak_and_step(xp: Backend, maps: Any, how: _How
         return at, top, step, good, view if how.of_sigma else None
     at, top = raw_peak(xp, maps)
     if how.method == 'dark':
-        stencils = xp.windows(maps, at, [2] * len(at))
+        stencils = xp.windows(maps, at, 2)
         return at, top, *official_step(xp, stencils, at, shape, limit), None
     step = (quarter_shift(xp, maps, at) if how.method == 'shift' else
             xp.full((len(at), 1), 0., maps))

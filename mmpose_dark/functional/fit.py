@@ -211,7 +211,7 @@ def derivatives_of_log(found: Sums) -> Tuple[Any, Any, List[Any]]:
 
 def newton_step(xp: Backend, gradient: Any, diagonal: Any,
                 above: Sequence[Any]) -> Tuple[Any, Any]:
-    """Eq. 8: minus the inverse Hessian times the gradient, by elimination.
+    """Eq. 8: minus the inverse Hessian times the gradient.
 
     Args:
         xp: The backend.
@@ -223,35 +223,37 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
         tuple: The step in shape (D, M) and whether the Hessian is negative
         definite, (M,).
     """
-    step, definite = _solve(gradient, diagonal, above)
-    return xp.stack(step), definite
+    own, others, det, definite = adjugate(diagonal, above)
+    step = [entry * slope for entry, slope in zip(own, gradient)]
+    for entry, (i, j) in zip(others, pairs(len(step))):
+        step[i] = step[i] + entry * gradient[j]
+        step[j] = step[j] + entry * gradient[i]
+    return xp.stack(step) / det, definite
 
 
-def _solve(right: Sequence[Any], diagonal: Sequence[Any],
-           above: Sequence[Any]) -> Tuple[List[Any], Any]:
-    """Solve a symmetric system; whether all its pivots are positive."""
-    if len(diagonal) == 2:  # nearly always: without lists
-        (pivot, other), (entry, ), (first, second) = diagonal, above, right
-        factor = entry / pivot
-        rest = other - factor * entry
-        second = (second - factor * first) / rest
-        return ([(first - entry * second) / pivot, second],
-                (pivot > 0) & (rest > 0))
-    pivot, *diagonal = diagonal
-    first, *right = right
-    if not diagonal:
-        return [first / pivot], pivot > 0
-    size = len(diagonal)
-    row, above = above[:size], above[size:]
-    factors = [entry / pivot for entry in row]
-    rest, definite = _solve(
-        [r - factor * first for r, factor in zip(right, factors)],
-        [d - factor * entry for d, factor, entry in zip(
-            diagonal, factors, row)],
-        [a - factors[i] * row[j] for a, (i, j) in zip(above, pairs(size))])
-    for entry, solution in zip(row, rest):
-        first = first - entry * solution
-    return [first / pivot, *rest], definite & (pivot > 0)
+def adjugate(diagonal: Any, above: Sequence[Any]
+             ) -> Tuple[Sequence[Any], Sequence[Any], Any, Any]:
+    """Of symmetric matrices: the inverse times the determinant.
+
+    Args:
+        diagonal (Array): in shape (D, M), D of 1 to 3.
+        above (Sequence[Array]): What :func:`pairs` name above it, each (M,).
+
+    Returns:
+        tuple: Its diagonal and what is above it; the determinant (M,), and
+        whether the matrix is positive definite, (M,).
+    """
+    if len(diagonal) == 1:
+        return [1.], [], diagonal[0], diagonal[0] > 0
+    if len(diagonal) == 2:
+        (xx, yy), (xy, ) = diagonal, above
+        det = xx * yy - xy * xy
+        return [yy, xx], [-xy], det, (xx > 0) & (det > 0)
+    (xx, yy, zz), (xy, xz, yz) = diagonal, above
+    own = [yy * zz - yz * yz, xx * zz - xz * xz, xx * yy - xy * xy]
+    others = [xz * yz - xy * zz, xy * yz - xz * yy, xy * xz - xx * yz]
+    det = xx * own[0] + xy * others[0] + xz * others[1]
+    return own, others, det, (xx > 0) & (own[2] > 0) & (det > 0)
 
 
 def _bounded_step(xp: Backend, found: Sums,

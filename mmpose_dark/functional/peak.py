@@ -102,14 +102,14 @@ def _modulated(xp: Backend, maps: Any, kernel: Kernel) -> Sequence[Any]:
         xp, xp.where(maps == -float('inf'), 0., maps), kernel)
     modulated *= _of_unit_energy(xp, maps, kernel, *maps.shape[1:])
     further, best = raw_peak(xp, modulated)
-    nearby, near = highest(
-        xp, xp.windows(modulated, at, [kernel.mode] * len(at)), at)
+    offset, near = highest(xp, xp.windows(modulated, at, kernel.mode))
     other = best > MODE_MARGIN * near
     best = xp.where(other, best, near)
     found = (best > 0) & xp.isfinite(best)
-    at = [xp.where(found, xp.where(other, far, close), raw)
-          for raw, far, close in zip(at, further, nearby)]
-    window = xp.windows(maps, at, [kernel.window] * len(at))
+    at = [xp.where(found, xp.where(
+        other, far, raw + (off - kernel.mode)), raw)
+        for raw, far, off in zip(at, further, offset)]
+    window = xp.windows(maps, at, kernel.window)
     return (*at, value, window)
 
 
@@ -125,15 +125,14 @@ def _near(xp: Backend, maps: Any, kernel: Kernel) -> Tuple[List[Any], Any]:
 
 def _near_part(xp: Backend, maps: Any, kernel: Kernel) -> Sequence[Any]:
     raw, value = raw_peak(xp, maps)
-    reach = kernel.mode + kernel.window
-    around = xp.windows(maps, raw, [reach] * len(raw))
+    reach = kernel.mode
+    around = xp.windows(maps, raw, reach + kernel.window)
     stencils = stencils_of_unit_energy(
-        xp, modulated_stencils(xp, around, kernel, kernel.mode), raw, kernel,
+        xp, modulated_stencils(xp, around, kernel, reach), raw, kernel,
         maps.shape[1:])
-    at, best = highest(xp, stencils, raw)
-    window = xp.cut(
-        around, [pixel - start + reach for pixel, start in zip(at, raw)],
-        [kernel.window] * len(at))
+    offset, best = highest(xp, stencils)
+    window = xp.cut(around, offset, (2 * kernel.window + 1, ) * len(raw))
+    at = [pixel + (off - reach) for pixel, off in zip(raw, offset)]
     # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
     # be 0 in float32.
     limit = xp.where(best > 1e-15, (1 - 1e-4) * MODE_MARGIN * best, 0.)
@@ -141,7 +140,7 @@ def _near_part(xp: Backend, maps: Any, kernel: Kernel) -> Sequence[Any]:
     # What is below zero adds to no peak: leaving it out, at the price of a
     # copy, halves the energy of noise.
     known = xp.put_where(~known, known, lambda which: _bound(
-        xp, xp.positive(maps, which), [pixel[which] for pixel in raw],
+        xp, xp.at_least(maps[which], 0.), [pixel[which] for pixel in raw],
         kernel) < limit[which])
     return (*at, value, window, known)
 
@@ -156,18 +155,19 @@ def _bound(xp: Backend, maps: Any, at: Sequence[Any], kernel: Kernel) -> Any:
     further left and right.
     """
     axes = len(at)
-    reach: List[Any] = [None] * axes
+    part = list(maps.shape[:0:-1])  # of each map, x first
     rest, most = maps, None
     for axis in range(axes - 1, -1, -1):
+        blurring, far, start = _far(xp, maps, kernel, part[axis])
         energy = xp.einsum(_ENERGY[axes, axis], rest, rest)
-        blurring, far = _far(xp, maps, kernel, maps.shape[-1 - axis])
         beyond = xp.amax(xp.product(xp.sqrt(energy), blurring) *
                          far[at[axis]])
         most = beyond if most is None else xp.maximum(most, beyond)
         if axis:
-            reach[axis] = kernel.mode + kernel.radius
-            rest = xp.cut(rest, at, reach)
-            reach[axis] = None
+            part[axis] = 2 * (kernel.mode + kernel.radius) + 1
+            first: List[Any] = [0] * axes
+            first[axis] = start[at[axis]]
+            rest = xp.cut(rest, first, tuple(part))
     return most
 
 
@@ -177,25 +177,24 @@ _ENERGY = {(axes, axis): 'm{0},m{0}->m{1}'.format('zyx'[-axes:], 'xyz'[axis])
 
 
 @table
-def _far(xp: Backend, like: Any, kernel: Kernel, size: int) -> Any:
-    """The transposed normalised kernel of an axis, (size, size), and in the
-    same shape 1 for two pixels more than ``kernel.mode`` apart.
+def _far(xp: Backend, like: Any, kernel: Kernel, size: int) -> Tuple[Any, ...]:
+    """Of an axis: the transposed normalised kernel, (size, size); in the same
+    shape, 1 for two pixels more than ``kernel.mode`` apart; and where the
+    pixels that ``_bound`` cuts out around each start, moved onto the map.
     """
     matrix = kernel.matrix(xp, like, size)
     index = xp.arange(0, size, like)
+    reach = kernel.mode + kernel.radius
     return ((matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]).T,
-            xp.to_float(abs(index[:, None] - index) > kernel.mode, like))
+            xp.to_float(abs(index[:, None] - index) > kernel.mode, like),
+            xp.to_index(xp.clip(index - reach, 0, size - 2 * reach - 1)))
 
 
-def highest(xp: Backend, stencils: Any,
-            at: Sequence[Any]) -> Tuple[List[Any], Any]:
-    """Pixel and value of the maximum of stencils (M, ...) around ``at``."""
+def highest(xp: Backend, stencils: Any) -> Tuple[List[Any], Any]:
+    """The maximum of stencils (M, ...): its pixel there and its value."""
     flat = stencils.reshape(stencils.shape[0], -1)
     index = xp.argmax(flat)
-    reach = stencils.shape[1] // 2
-    offsets = unravel(index, stencils.shape[1:])
-    return ([pixel - reach + offset for pixel, offset in zip(at, offsets)],
-            xp.take_last(flat, index))
+    return unravel(index, stencils.shape[1:]), xp.take_last(flat, index)
 
 
 def modulated_stencils(xp: Backend, windows: Any, kernel: Kernel,

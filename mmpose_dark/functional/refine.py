@@ -83,14 +83,14 @@ def refine_keypoints(heatmaps: Array,
         value = maps.reshape(num, -1)[which, at[1] * last[0] + at[0]]
 
         # From the highest pixel of the modulated map nearby.
-        around = xp.windows(maps, at, [kernel.radius + REACH] * 2, which)
-        near, _ = highest(xp, stencils_of_unit_energy(
+        around = xp.windows(maps, at, kernel.radius + REACH, which)
+        offset, _ = highest(xp, stencils_of_unit_energy(
             xp, modulated_stencils(xp, around, kernel, REACH), at, kernel,
-            shape), at)
-        near = [xp.clip(pixel, 0, size - 1)
-                for pixel, size in zip(near, last)]
+            shape))
+        near = [xp.clip(pixel + (off - REACH), 0, size - 1)
+                for pixel, off, size in zip(at, offset, last)]
         step, good, view = fit(
-            xp, xp.windows(maps, near, [kernel.window] * 2, which), near,
+            xp, xp.windows(maps, near, kernel.window, which), near,
             kernel, shape)
         good = good & xp.isfinite(value) & (value > 0)
         found = xp.to_float(xp.stack(near), maps) + step

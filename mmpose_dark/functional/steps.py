@@ -143,7 +143,7 @@ def official_or_fit(xp: Backend, maps: Any, kernel: Kernel,
 def _stencils_at_raw_peak(xp: Backend, maps: Any,
                           kernel: Kernel) -> Sequence[Any]:
     at, value = raw_peak(xp, maps)
-    around = xp.windows(maps, at, [kernel.radius + 2] * len(at))
+    around = xp.windows(maps, at, kernel.radius + 2)
     return (*at, value, modulated_stencils(xp, around, kernel, 2))
 
 
@@ -161,11 +161,11 @@ def _fit_nearby(xp: Backend, maps: Any, stencils: Any, at: Sequence[Any],
     # nothing to compare: only the middle is left.
     flat = local.reshape(-1, 5**axes)
     middle = xp.isfinite(flat[:, 5**axes // 2])
-    near, _ = highest(xp, local, at)
+    offset, _ = highest(xp, local)
     # Of a map without positive pixels the best may lie beside it.
-    near = [xp.clip(xp.where(middle, best, pixel), 0, size - 1)
-            for best, pixel, size in zip(near, at, shape[::-1])]
-    around = xp.windows(maps, near, [kernel.window] * axes, which)
+    near = [xp.clip(xp.where(middle, pixel + (off - 2), pixel), 0, size - 1)
+            for off, pixel, size in zip(offset, at, shape[::-1])]
+    around = xp.windows(maps, near, kernel.window, which)
     step, fitted, _ = fit(xp, around, near, kernel, shape)
     moved = [step[i] + xp.to_float(near[i] - at[i], maps)
              for i in range(axes)]

@@ -6,7 +6,6 @@ from typing import (
     Callable,
     ContextManager,
     List,
-    Optional,
     Sequence,
     Tuple,
     TypeVar,
@@ -105,10 +104,6 @@ class Backend(abc.ABC):
         """Nothing below ``low``."""
 
     @abc.abstractmethod
-    def positive(self, maps: Any, which: Any) -> Any:
-        """Copies of some maps with nothing below 0."""
-
-    @abc.abstractmethod
     def product(self, left: Any, right: Any) -> Any:
         """Product of two matrices, one of which may be long."""
 
@@ -123,15 +118,14 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def windows(self, maps: Any, at: Sequence[Any],
-                reach: Sequence[Optional[int]], which: Any = None) -> Any:
+    def windows(self, maps: Any, at: Sequence[Any], reach: int,
+                which: Any = None) -> Any:
         """Cut a window around one pixel of every map; outside is 0.
 
         Args:
             maps (Array): in shape (M, ...), D axes.
             at (Sequence[Array]): The pixel of each of m maps, x first.
-            reach (Sequence[int]): Pixels on each side of it along each axis,
-                x first; ``None`` for the whole axis.
+            reach (int): Pixels on each side of it, along each axis.
             which (Array, optional): The maps that the pixels belong to.
                 Defaults to ``None``: all.
 
@@ -140,10 +134,18 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def cut(self, maps: Any, at: Sequence[Any],
-            reach: Sequence[Optional[int]]) -> Any:
-        """:meth:`windows` that are moved onto the map where they would reach
-        over its border; no axis is shorter than they are.
+    def cut(self, maps: Any, start: Sequence[Any],
+            size: Tuple[int, ...]) -> Any:
+        """Cut a part that lies on the map out of every map.
+
+        Args:
+            maps (Array): in shape (M, ...), D axes.
+            start (Sequence[Array]): Its first pixel, x first; a number for
+                all maps or in shape (M,).
+            size (tuple[int]): Its pixels along each axis, x first.
+
+        Returns:
+            Array: in shape (M, ...).
         """
 
     @abc.abstractmethod

@@ -89,10 +89,6 @@ class NumpyBackend(Backend):
     def clip(self, array: Any, low: Any, high: Any) -> np.ndarray:
         return np.minimum(np.maximum(array, low), high)  # np.clip is slow
 
-    def positive(self, maps: np.ndarray, which: Any) -> np.ndarray:
-        out: np.ndarray = maps[which]
-        return np.maximum(out, 0, out=out)
-
     def product(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         (rows, common), columns = left.shape, right.shape[1]
         if rows * common * columns <= ONE_THREAD:
@@ -123,45 +119,38 @@ class NumpyBackend(Backend):
                            self.cached(_block, rows, kernel))
         return out.reshape(num, -1)[:, :size]
 
-    def windows(self, maps: np.ndarray, at: Sequence[np.ndarray],
-                reach: Sequence[Optional[int]],
+    def windows(self, maps: np.ndarray, at: Sequence[np.ndarray], reach: int,
                 which: Any = None) -> np.ndarray:
         """A strided view copies each window in one go, several times faster
         than an index per pixel.
         """
-        plan = _plan(maps.shape[1:], tuple(reach))
+        plan = _plan(maps.shape[1:], reach)
         if which is None:
             which = np.arange(len(maps))
         if plan.short:
             maps = np.pad(maps, plan.short)
-        starts: List[Any] = []
-        moved: List[Any] = []
-        beyond: Any = None
-        for of_axis, pixel in zip(plan.starts, at[::-1]):
-            start, over = (0, 0) if of_axis is None else of_axis[:, pixel]
-            starts.append(start)
-            moved.append(over)
-            beyond = over if beyond is None else beyond | over
-        out = _cut(maps, plan.view, (which, *starts))
-        # Windows that reach over the border are cut again, out of zeros with
-        # what is on the map in their middle.
-        rest = beyond.nonzero()[0]
-        if len(rest):
-            padded = np.zeros((len(rest), *plan.padded), maps.dtype)
-            padded[plan.middle] = out[rest]
-            again = [pad + (over if of_axis is None else over[rest])
-                     for of_axis, over, pad in zip(plan.starts, moved,
-                                                   plan.pads)]
-            out[rest] = _cut(padded, plan.padded_view,
-                             (np.arange(len(rest)), *again))
+        at = at[::-1]
+        start = [first[pixel] for first, pixel in zip(plan.first, at)]
+        out = _cut(maps, plan.view, (which, *start))
+        # Windows that were moved onto the map are cut again, out of zeros
+        # with what is on the map in their middle.
+        middle = [pixel - first for pixel, first in zip(at, start)]
+        moved = middle[0] != reach
+        for place in middle[1:]:
+            moved |= place != reach
+        again = moved.nonzero()[0]
+        if len(again):
+            padded = np.zeros((len(again), *plan.padded), maps.dtype)
+            padded[plan.inside] = out[again]
+            out[again] = _cut(
+                padded, plan.view_of_padded,
+                (np.arange(len(again)), *[place[again] for place in middle]))
         return out
 
-    def cut(self, maps: np.ndarray, at: Sequence[np.ndarray],
-            reach: Sequence[Optional[int]]) -> np.ndarray:
-        plan = _plan(maps.shape[1:], tuple(reach))
-        starts = [0 if of_axis is None else of_axis[0][pixel]
-                  for of_axis, pixel in zip(plan.starts, at[::-1])]
-        return _cut(maps, plan.view, (np.arange(len(maps)), *starts))
+    def cut(self, maps: np.ndarray, start: Sequence[Any],
+            size: Tuple[int, ...]) -> np.ndarray:
+        return _cut(maps, _view(maps.shape[1:], size[::-1]),
+                    (np.arange(len(maps)), *start[::-1]))
 
     def cached(self, make: Callable[..., Any], like: np.ndarray,
                *args: Any) -> Any:
@@ -211,44 +200,38 @@ class _Plan(NamedTuple):
     """How windows are cut out of maps of a shape; axes as those of a map.
 
     Attributes:
-        starts (list): For each axis, in shape (2, n), where windows around
-            each pixel start, moved onto the map, and how far they had to be
-            moved; ``None`` where windows have the whole axis.
+        first (list): For each axis, where windows around each pixel start,
+            moved onto the map.
         view (tuple): The shape of all windows of a map.
         short (list, optional): What maps smaller than a window are padded by.
-        pads, padded, middle, padded_view: The border around a window that is
-            cut again, its size with that, where it is then and all windows of
-            that.
+        padded, inside, view_of_padded: The shape of a window with a border
+            of zeros, where in that it is, and the shape of all windows there.
     """
-    starts: List[Optional[np.ndarray]]
+    first: List[np.ndarray]
     view: Tuple[int, ...]
     short: Optional[List[Tuple[int, int]]]
-    pads: Tuple[int, ...]
     padded: Tuple[int, ...]
-    middle: Tuple[slice, ...]
-    padded_view: Tuple[int, ...]
+    inside: Tuple[slice, ...]
+    view_of_padded: Tuple[int, ...]
 
 
 @lru_cache(maxsize=128)
-def _plan(shape: Tuple[int, ...],
-          reach: Tuple[Optional[int], ...]) -> _Plan:
-    size = tuple(n if r is None else 2 * r + 1
-                 for n, r in zip(shape, reach[::-1]))
-    starts: List[Optional[np.ndarray]] = []
-    for n, wanted, r in zip(shape, size, reach[::-1]):
-        start = np.arange(n) - (0 if r is None else r)
-        on_map = start.clip(0, max(0, n - wanted))
-        starts.append(None if r is None else
-                      np.stack([on_map, start - on_map]))
-    short = [(0, 0), *((0, max(0, wanted - n))
-                       for n, wanted in zip(shape, size))]
-    room = (max(1, n - wanted + 1) for n, wanted in zip(shape, size))
-    pads = tuple(n // 2 for n in size)
+def _plan(shape: Tuple[int, ...], reach: int) -> _Plan:
+    axes, size = len(shape), 2 * reach + 1
+    short = [(0, 0), *((0, max(0, size - n)) for n in shape)]
+    shape = tuple(max(size, n) for n in shape)
     return _Plan(
-        starts, (*room, *size), short if np.any(short) else None, pads,
-        tuple(n + 2 * pad for n, pad in zip(size, pads)),
-        (slice(None), *(slice(pad, pad + n) for n, pad in zip(size, pads))),
-        (*(2 * pad + 1 for pad in pads), *size))
+        [(np.arange(n) - reach).clip(0, n - size) for n in shape],
+        _view(shape, (size, ) * axes), short if np.any(short) else None,
+        (size + 2 * reach, ) * axes,
+        (slice(None), *[slice(reach, reach + size)] * axes),
+        (size, ) * 2 * axes)
+
+
+@lru_cache(maxsize=128)
+def _view(shape: Tuple[int, ...], size: Tuple[int, ...]) -> Tuple[int, ...]:
+    """The shape of all windows of a map."""
+    return (*(n - part + 1 for n, part in zip(shape, size)), *size)
 
 
 def _cut(maps: np.ndarray, view: Tuple[int, ...],

@@ -5,7 +5,6 @@ from typing import (
     Callable,
     ContextManager,
     List,
-    Optional,
     Sequence,
     Tuple,
 )
@@ -83,9 +82,6 @@ class TorchBackend(Backend):
     def at_least(self, array: Tensor, low: float) -> Tensor:
         return array.clamp(min=low)
 
-    def positive(self, maps: Tensor, which: Any) -> Tensor:
-        return maps[which].clamp(min=0)
-
     def product(self, left: Tensor, right: Tensor) -> Tensor:
         return left @ right
 
@@ -94,20 +90,14 @@ class TorchBackend(Backend):
         matrix: Tensor = kernel.matrix(self, rows, rows.shape[1])
         return rows @ matrix.T
 
-    def windows(self, maps: Tensor, at: Sequence[Tensor],
-                reach: Sequence[Optional[int]], which: Any = None) -> Tensor:
-        shape = maps.shape[1:]
-        axes = len(shape)
+    def windows(self, maps: Tensor, at: Sequence[Tensor], reach: int,
+                which: Any = None) -> Tensor:
+        axes = len(at)
+        around = torch.arange(-reach, reach + 1, device=maps.device)
         index: Any = 0
         inside: Any = True
-        for size, pixel, r, axis in zip(shape, at[::-1], reach[::-1],
-                                        range(axes)):
-            place = (pixel[:, None] + torch.arange(-r, r + 1,
-                                                   device=maps.device)
-                     if r is not None else
-                     torch.arange(size, device=maps.device)[None])
-            spread = [-1 if i == axis else 1 for i in range(axes)]
-            place = place.reshape(place.shape[0], *spread)
+        for axis, (size, pixel) in enumerate(zip(maps.shape[1:], at[::-1])):
+            place = _along(pixel[:, None] + around, axis, axes)
             inside = inside & (place >= 0) & (place < size)
             index = index * size + place.clamp(0, size - 1)
         flat = maps.reshape(maps.shape[0], -1)
@@ -116,12 +106,19 @@ class TorchBackend(Backend):
         out = flat.gather(1, index.reshape(index.shape[0], -1))
         return torch.where(inside, out.reshape(index.shape), 0)
 
-    def cut(self, maps: Tensor, at: Sequence[Tensor],
-            reach: Sequence[Optional[int]]) -> Tensor:
-        sizes = maps.shape[:0:-1]
-        return self.windows(maps, [
-            pixel if r is None else pixel.clamp(r, size - 1 - r)
-            for pixel, r, size in zip(at, reach, sizes)], reach)
+    def cut(self, maps: Tensor, start: Sequence[Any],
+            size: Tuple[int, ...]) -> Tensor:
+        out = maps
+        for axis, (first, part) in enumerate(zip(start[::-1], size[::-1])):
+            place = torch.arange(part, device=maps.device).expand(
+                maps.shape[0], part)
+            if not isinstance(first, int):
+                place = place + first[:, None]
+            shape = list(out.shape)
+            shape[1 + axis] = part
+            out = out.gather(1 + axis, _along(
+                place, axis, len(size)).expand(shape))
+        return out
 
     def cached(self, make: Callable[..., Any], like: Tensor,
                *args: Any) -> Any:
@@ -140,3 +137,9 @@ class TorchBackend(Backend):
     def search(self, near: Callable[[], Tuple[List[Any], Any]],
                whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
         return whole(None)
+
+
+def _along(place: Tensor, axis: int, axes: int) -> Tensor:
+    """(m, w) along one axis of maps."""
+    return place.reshape(place.shape[0], *(
+        -1 if i == axis else 1 for i in range(axes)))
