@@ -12,6 +12,7 @@ from .version import __version__
 
 #: public name -> the module that defines it; codecs name themselves
 _PARTS = {
+    'DarkAssociativeEmbeddingHead': '.heads',
     'DarkCPMHead': '.heads',
     'DarkCocoMetric': '.evaluation',
     'DarkDWPoseDistiller': '.distiller',

@@ -82,16 +82,17 @@ def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
         raise ValueError("score='similarity' needs head=True: it is the head "
                          'that scores')
     cfg = load_config(cfg)
-    _check_vectors(cfg, alignment, device_targets)
+    _check_codecs(cfg, alignment, device_targets)
+    _show_own_maps(cfg)
     _show_what_decodes(cfg)
-    if alignment == 'udp':
-        codec_overrides['use_udp'] = True
-    _swap_codecs(cfg, codec_overrides)
+    _swap_codecs(cfg, codec_overrides, alignment)
     _swap_distiller(cfg, head, codec_overrides)
     if alignment == 'udp':
         _align_corners(cfg)
     if head:
         _swap_heads(cfg)
+    elif any(codec_class(name).NEEDS_HEAD for name in _codecs_of(cfg)):
+        _swap_heads(cfg, flip_shift='stock')
     if score == 'similarity':
         _score_by_similarity(cfg)
     if device_targets:
@@ -115,19 +116,17 @@ def load_config(cfg: Any) -> Config:
     return Config.fromfile(cfg)
 
 
-def _check_vectors(cfg: Any, alignment: str, device_targets: bool) -> None:
-    of_vectors = [name for name in _codecs_of(cfg)
-                  if codec_class(name).OUTPUTS > 1]
-    if not of_vectors:
-        return
-    if alignment == 'udp':
-        raise ValueError(
-            f"alignment='udp' is for heatmaps: what {of_vectors[0]} draws "
-            "counts from pixel 0 of the input. Use alignment='keep'")
-    if device_targets:
-        raise ValueError(
-            'device_targets=True is for heatmaps, which are drawn on the '
-            f'device; those of {of_vectors[0]} are not. Leave it out')
+def _check_codecs(cfg: Any, alignment: str, device_targets: bool) -> None:
+    for name in _codecs_of(cfg):
+        codec = codec_class(name)
+        if alignment == 'udp' and not codec.CORNERS:
+            raise ValueError(
+                f"alignment='udp' is for heatmaps: what {name} draws "
+                "counts from pixel 0 of the input. Use alignment='keep'")
+        if device_targets and not hasattr(codec, 'render'):
+            raise ValueError(
+                'device_targets=True is for heatmaps, which are drawn on the '
+                f'device; those of {name} are not. Leave it out')
 
 
 def _codecs_of(cfg: Any) -> List[str]:
@@ -146,7 +145,15 @@ def _show_what_decodes(cfg: Any) -> None:
         cfg.codec = copy.deepcopy(cfg.model.head.decoder)
 
 
-def _swap_codecs(cfg: Any, overrides: Any) -> None:
+def _show_own_maps(cfg: Any) -> None:
+    """A decoder of maps that a stock head enlarges: it reads the network's."""
+    test_cfg = cfg.get('model', {}).get('test_cfg') or {}
+    if test_cfg.get('restore_heatmap_size') and 'heatmap_size' in cfg.get(
+            'codec', {}):
+        cfg.model.head.decoder.heatmap_size = cfg.codec.heatmap_size
+
+
+def _swap_codecs(cfg: Any, overrides: Any, alignment: str) -> None:
     found = [(entry, name) for entry, name in entries(cfg._cfg_dict)
              if name in KEYPOINT_CODECS.module_dict]
     try:
@@ -157,6 +164,8 @@ def _swap_codecs(cfg: Any, overrides: Any) -> None:
                 new = dark_codec(name, entry)
                 entry.clear()
                 entry.update(new)
+            if alignment == 'udp':
+                entry.update(codec_class(name).CORNERS)
             entry.update(overrides)
             KEYPOINT_CODECS.build(entry)  # complains about bad arguments
         _tell_of_losses(cfg)
@@ -200,7 +209,7 @@ def _align_corners(cfg: Any) -> None:
     cfg.model.setdefault('test_cfg', {})['shift_heatmap'] = False
 
 
-def _swap_heads(cfg: Any) -> None:
+def _swap_heads(cfg: Any, **options: Any) -> None:
     heads = [(entry, name) for entry, name in entries(cfg.model)
              if name and name.endswith('Head') and 'decoder' in entry]
     for entry, name in heads:
@@ -208,6 +217,8 @@ def _swap_heads(cfg: Any) -> None:
             raise ValueError(f'head=True: there is no DARK version of {name}, '
                              f'only of {", ".join(HEADS)}')
         entry['type'] = f'mmpose_dark.{HEADS.get(name, name)}'
+        if name in HEADS:
+            entry.update(options)
 
 
 def _score_by_similarity(cfg: Any) -> None:
@@ -220,6 +231,7 @@ def _score_by_similarity(cfg: Any) -> None:
         raise ValueError("score='similarity' needs a head that has a DARK "
                          f'version, in {_what_is_in(cfg)} there is none')
     for entry, _ in heads:
+        KEYPOINT_CODECS.build(entry['decoder']).check_similarity()
         sigmas = oks_sigmas(
             (meta or {}).get('sigmas'), entry.get('out_channels', 0),
             (cfg.model.get('test_cfg') or {}).get('output_keypoint_indices'))

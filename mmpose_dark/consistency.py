@@ -11,7 +11,7 @@ from .alignment import entries
 #: where pixels are and how wide a target is -> what it is where unsaid
 _MEANING: Dict[str, Any] = dict(
     input_size=None, heatmap_size=None, sigma=None, kernel_size=None,
-    simcc_split_ratio=2., use_udp=False)
+    simcc_split_ratio=2., use_udp=False, decode_center_shift=0.)
 #: codec -> where it is another than that
 _UNSAID: Dict[str, Dict[str, Any]] = dict(
     UDPHeatmap=dict(sigma=2, use_udp=True),

@@ -3,6 +3,7 @@ from typing import Dict, Tuple
 
 #: head of MMPose -> the head of ours that can do more
 HEADS = {
+    'AssociativeEmbeddingHead': 'DarkAssociativeEmbeddingHead',
     'HeatmapHead': 'DarkHeatmapHead',
     'InternetHead': 'DarkInternetHead',
     'CPMHead': 'DarkCPMHead',
@@ -29,7 +30,6 @@ OTHER_CODECS: Dict[str, Tuple[str, str]] = {
     'YOLOXPoseAnnotationProcessor': (
         'grids', 'finds boxes and joints of an image at once (RTMO, '
         'YOLOX-Pose), without a Gaussian for each joint. ' + _TOP_DOWN),
-    'AssociativeEmbedding': ('groups', _WHOLE_IMAGE + _TOP_DOWN),
     'DecoupledHeatmap': ('groups', _WHOLE_IMAGE + _TOP_DOWN),
     'SPR': ('offsets', _WHOLE_IMAGE + _TOP_DOWN),
     'EDPoseLabel': ('queries', _WHOLE_IMAGE + _TOP_DOWN),

@@ -64,12 +64,12 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
     for head, decoder in zip(heads, decoders):
         head.decoder = decoder
         is_stock = not isinstance(head, dark_heads.DarkHead)
-        if flip_shift == 'exact':
+        if (flip_shift == 'exact' or score == 'similarity'
+                or decoder.NEEDS_HEAD):
             merge_exactly(head)
+        if is_stock and isinstance(head, dark_heads.DarkHead):
+            head.flip_shift = flip_shift
         if score == 'similarity':
-            merge_exactly(head)
-            if is_stock:
-                head.flip_shift = flip_shift
             head.promise(head.output_covariance, score, sigmas)
     return model
 
@@ -80,7 +80,12 @@ def _dark(head: Any, overrides: Dict[str, Any]) -> Any:
         raise ValueError(
             f'the decoder is a {type(decoder).__name__} already; overrides '
             f'({", ".join(overrides)}) would be lost')
-    return read_by(decoder, head.loss_module, overrides)
+    found = read_by(decoder, head.loss_module, overrides)
+    if found.NEEDS_HEAD and not _dark_class(head):
+        raise ValueError(
+            f'{type(found).__name__} reads in the hands of its own head, and '
+            f'there is no DARK version of {type(head).__name__}')
+    return found
 
 
 def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
@@ -89,7 +94,7 @@ def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
         if not _dark_class(head):
             raise ValueError("score='similarity' needs a head that has a DARK "
                              f'version, got {type(head).__name__}')
-        decoder.check_covariance(head.loss_module)
+        decoder.check_similarity(head.loss_module)
     if not hasattr(model, 'dataset_meta'):
         raise ValueError(
             "score='similarity' needs model.dataset_meta, as init_model gives "

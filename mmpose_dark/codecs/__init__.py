@@ -2,6 +2,9 @@
 
 A new codec is a file, a line here and a test.
 """
+from .associative_embedding import (
+    DarkAssociativeEmbedding as DarkAssociativeEmbedding,
+)
 from .base import CODECS as CODECS
 from .base import DarkCodec as DarkCodec
 from .base import where_they_are as where_they_are

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Callable, Tuple
 
 if TYPE_CHECKING or find_spec('mmpose'):
-    from mmpose.codecs import Hand3DHeatmap, SimCCLabel
+    from mmpose.codecs import AssociativeEmbedding, Hand3DHeatmap, SimCCLabel
     from mmpose.codecs.base import BaseKeypointCodec
     from mmpose.registry import KEYPOINT_CODECS
 else:
@@ -27,8 +27,11 @@ else:
     class Hand3DHeatmap(BaseKeypointCodec):
         """Draws by MMPose alone."""
 
-        def __init__(self, *args: Any) -> None:
-            raise ImportError(f'{type(self).__name__} needs MMPose to draw')
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            raise ImportError(f'{type(self).__name__} needs MMPose')
+
+    class AssociativeEmbedding(Hand3DHeatmap):
+        """Groups by MMPose alone."""
 
     class SimCCLabel(BaseKeypointCodec):
         """Keeps what MMPose's keeps."""
@@ -45,5 +48,5 @@ else:
             self.normalize = normalize
             self.use_dark = use_dark
 
-__all__ = ['KEYPOINT_CODECS', 'BaseKeypointCodec', 'Hand3DHeatmap',
-           'SimCCLabel']
+__all__ = ['KEYPOINT_CODECS', 'AssociativeEmbedding', 'BaseKeypointCodec',
+           'Hand3DHeatmap', 'SimCCLabel']

@@ -50,6 +50,12 @@ class DarkCodec:
     OUTPUTS: ClassVar[int] = 1
     #: why no file can end in its keypoints; empty: one can
     NO_FILE: ClassVar[str] = ''
+    #: why no OKS can be expected; empty: one can
+    NO_SIMILARITY: ClassVar[str] = ''
+    #: whether a stock head changes maps before it has them read
+    NEEDS_HEAD: ClassVar[bool] = False
+    #: keywords that align it at the corner pixels; empty: it cannot be
+    CORNERS: ClassVar[Mapping[str, Any]] = {}
     #: keywords of a parent that follow from others here
     FOLLOWS: ClassVar[Tuple[str, ...]] = ()
 
@@ -228,6 +234,17 @@ class DarkCodec:
                 Defaults to ``None``: not known
         """
         check_has_covariance(self.decoding, self.modulation, 'decoding')
+
+    def check_similarity(self, loss: Any = None) -> None:
+        """Raise ``ValueError`` where no OKS can be expected of a joint.
+
+        Args:
+            loss (nn.Module, optional): As of :meth:`check_covariance`
+        """
+        if self.NO_SIMILARITY:
+            raise ValueError("score='similarity' is not to be had of a "
+                             f'{type(self).__name__}: {self.NO_SIMILARITY}')
+        self.check_covariance(loss)
 
     @property
     def dof(self) -> float:

@@ -95,6 +95,8 @@ class DarkHeatmap(MapCodec, BaseKeypointCodec):
     STOCK = {'MSRAHeatmap': ('input_size', 'heatmap_size', 'sigma'),
              'UDPHeatmap': ('input_size', 'heatmap_size', 'sigma')}
 
+    CORNERS = dict(use_udp=True)
+
     #: where in a heatmap pixel its index points, in pixels
     CENTRE = 0.
 

@@ -1,4 +1,5 @@
 """Heads, registered with MMPose."""
+from .associative_embedding import DarkAssociativeEmbeddingHead
 from .base import DarkHead
 from .hand import DarkInternetHead
 from .heatmap import (
@@ -9,6 +10,7 @@ from .heatmap import (
 )
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
-__all__ = ['DarkCPMHead', 'DarkHead', 'DarkHeadMixin',
-           'DarkHeatmapHead', 'DarkInternetHead', 'DarkRTMCCHead',
-           'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin', 'DarkViPNASHead']
+__all__ = ['DarkAssociativeEmbeddingHead', 'DarkCPMHead', 'DarkHead',
+           'DarkHeadMixin', 'DarkHeatmapHead', 'DarkInternetHead',
+           'DarkRTMCCHead', 'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin',
+           'DarkViPNASHead']

@@ -79,6 +79,10 @@ class DarkHead(PromisingHead):
         """Raise ``ValueError`` where the codec has no covariances."""
         self.decoder.check_covariance(self.loss_module)
 
+    def check_similarity(self) -> None:
+        """Raise ``ValueError`` where the codec has no similarities."""
+        self.decoder.check_similarity(self.loss_module)
+
     def predict(self, feats: Any, batch_data_samples: Sequence[Any],
                 test_cfg: Mapping[str, Any] = {}) -> Any:  # noqa: B006
         """Predict results from features.
@@ -130,15 +134,20 @@ class DarkHead(PromisingHead):
         if test_cfg.get('flip_mode', 'heatmap') != 'heatmap':
             raise ValueError("flip_mode must be 'heatmap', got "
                              f'{test_cfg["flip_mode"]!r}')
-        exact = self.flip_shift == 'exact'
+        self._check_alignment(test_cfg)
+        merged: Tuple[Any, ...] = self.decoder.merge(
+            straight, mirrored, flip_indices, test_cfg,
+            self.flip_shift == 'exact')
+        return merged
+
+    def _check_alignment(self, test_cfg: Mapping[str, Any]) -> None:
+        """Warn once where the flip test and the codec disagree."""
         if not self._alignment_checked:
             self._alignment_checked = True
             said = test_cfg.get('shift_heatmap')
-            warn_unless_aligned(set(), [self.decoder],
-                                said if exact else bool(said))
-        merged: Tuple[Any, ...] = self.decoder.merge(
-            straight, mirrored, flip_indices, test_cfg, exact)
-        return merged
+            warn_unless_aligned(
+                set(), [self.decoder],
+                said if self.flip_shift == 'exact' else bool(said))
 
     def decode(self, batch_outputs: Any) -> List[InstanceData]:
         """Decode keypoints from heatmaps or vectors.

@@ -33,6 +33,10 @@ class PromisingHead:
         """Raise ``ValueError`` where there are no covariances."""
         raise NotImplementedError
 
+    def check_similarity(self) -> None:
+        """Raise ``ValueError`` where no OKS can be expected of a joint."""
+        self.check_covariance()
+
     @property
     def promises(self) -> bool:
         """Whether predictions need covariances."""
@@ -51,13 +55,14 @@ class PromisingHead:
         """
         check_choice('score', score, SCORES)
         if score == 'similarity':
+            self.check_similarity()
             if sigmas is None:
                 raise ValueError(
                     "score='similarity' needs sigmas=[...] of the head, the "
                     "data set's OKS constants: darkify(cfg, head=True, "
                     "score='similarity') writes them")
             sigmas = F.oks_sigmas(sigmas, len(sigmas)).tolist()
-        if output_covariance or score == 'similarity':
+        if output_covariance:
             self.check_covariance()
         self.output_covariance = output_covariance
         self.score, self.sigmas = score, sigmas
