@@ -185,9 +185,9 @@ def test_bad_input_says_what_is_wrong():
     ('topdown_regression/coco/'
      'td-reg_res50_8xb64-210e_coco-256x192.py',
      'RegressionHead .* RegressionLabel'),
-    ('associative_embedding/coco/'
-     'ae_hrnet-w32_8xb24-300e_coco-512x512.py',
-     'BottomupPoseEstimator with .* AssociativeEmbedding'),
+    ('dekr/coco/'
+     'dekr_hrnet-w32_8xb10-140e_coco-512x512.py',
+     'BottomupPoseEstimator with .* SPR'),
     ('topdown_heatmap/coco/'
      'td-hm_hrnet-w32_udp-regress-8xb64-210e_coco-256x192.py',
      "heatmap_type='combined'"),
