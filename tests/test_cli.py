@@ -86,6 +86,9 @@ def test_what_nobody_thought_of_says_its_kind_and_how_to_see_more(
     ('compare --heatmaps a.npz --ann b.json', "'a.npz'"),
     ('compare none.py none.pth', 'there is no config none.py'),
     ('calibrate none.py none.pth', 'there is no config none.py'),
+    ('compare mmpose::body_2d_keypoint/associative_embedding/coco/'
+     'ae_hrnet-w32_8xb24-300e_coco-512x512.py none.pth',
+     'one person in a box, and a BottomupPoseEstimator finds all people'),
     ('darkify none.py', 'there is no config none.py'),
     ('darkify mmpose::none/none.py', 'there is no config mmpose::none/none'),
     ('darkify mmpose_dark::none/none.py', 'no config mmpose_dark::none/none'),

@@ -582,7 +582,7 @@ def test_a_network_that_sees_nothing_says_so(demo, tmp_path, capsys):
      'there is no config none.py'),
     (('a.jpg', '--config', str(DARK), '--whole-image'), 'its --checkpoint'),
     (('a.jpg', '--config', 'mmpose::body_2d_keypoint/associative_embedding/'
-      'coco/ae_hrnet-w32_8xb24-300e_coco-512x512.py'), 'cannot be made DARK'),
+      'coco/ae_hrnet-w32_8xb24-300e_coco-512x512.py'), 'apply_dark, and run'),
     (('a.jpg', '--figures', '--bboxes', 'boxes.json'), 'COCO file'),
     (('a.jpg', '--figures', '--out', 'a.jpg/out'), 'nothing can be written'),
 ])

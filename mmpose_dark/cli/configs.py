@@ -58,6 +58,21 @@ def check_config(cfg: Any, training: bool = False) -> None:
         print(f'Warning: {warning.message}', file=sys.stderr)
 
 
+def check_one_person(cfg: Any) -> None:
+    """Refuse a network that finds all people of an image at once.
+
+    Raises:
+        CannotRun: This one does.
+    """
+    from ..alignment import entries
+    _, name = next(entries(cfg.model))
+    if 'Bottomup' in str(name):
+        raise CannotRun(
+            f'this reads one person in a box, and a {name} finds all people '
+            'of an image at once:\nmake it DARK by mmpose-dark darkify or '
+            "apply_dark, and run it by MMPose's own tools")
+
+
 def check_data(cfg: Any) -> None:
     """Make sure that a config has a test set, and that its labels are there.
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 from urllib.parse import urlparse
 
-from .configs import check_config, read_config
+from .configs import check_config, check_one_person, read_config
 from .errors import CannotRun
 
 #: a public network of MMPose's, in which DARK shows: of heatmaps, and trained
@@ -47,6 +47,7 @@ def pose_network(config: Optional[str], checkpoint: Optional[str]) -> Network:
     """
     name = config or DEFAULT
     cfg = read_config(name)
+    check_one_person(cfg)
     check_config(cfg)
     return Network('poses', cfg, checkpoint or _published(
         name, '--config', '--checkpoint'), '--checkpoint')

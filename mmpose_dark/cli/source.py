@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any, Tuple
 
 from .arguments import KeyValues
-from .configs import check_config, check_data, read_config
+from .configs import (
+    check_config,
+    check_data,
+    check_one_person,
+    read_config,
+)
 from .progress import track
 
 
@@ -63,6 +68,7 @@ def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
             CLASSES=['person'], sigmas=kept.sigmas,
             num_keypoints=len(kept.sigmas)))
     cfg = read_config(args.config, args.cfg_options)
+    check_one_person(cfg)
     check_config(cfg)
     check_data(cfg)
     # Detections have no labels beside them to measure errors by.

@@ -174,7 +174,8 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     if model.test_cfg.get('flip_test'):
         feats = [feats, features(model, pose_head)]
     size = np.array(decoder.input_size)
-    shape = OF_SPACE.get(head) or (1, pose_head.out_channels, 2)
+    shape = OF_SPACE.get(head) or (
+        1, getattr(pose_head, 'num_keypoints', pose_head.out_channels), 2)
     sample = PoseDataSample(metainfo=dict(
         flip_indices=list(range(shape[1]))[::-1],
         input_size=decoder.input_size, input_scale=size / 2))
@@ -183,6 +184,9 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     if isinstance(found, tuple):  # VisPredictHead
         found = found[0]
     (found, ) = found
+    if model.type.endswith('BottomupPoseEstimator'):  # of any number of people
+        shape = len(found.keypoints), *shape[1:]
+        assert shape[0] > 1
     assert found.keypoints.shape == shape
     assert np.isfinite(found.keypoints).all()
     assert np.isfinite(found.keypoint_scores).all()
