@@ -388,7 +388,7 @@ def stock_config():
 
 def seen_by(model, image):
     torch.manual_seed(0)
-    for name, value in model.named_parameters():
+    for value in model.parameters():
         torch.nn.init.normal_(value, std=.2)
     return inference_bottomup(model, image)[0].pred_instances
 
