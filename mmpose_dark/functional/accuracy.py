@@ -94,7 +94,7 @@ def vector_accuracy(vectors: Tuple[Array, Array],
 def _bins(xp: Any, *vectors: Any) -> Any:
     """(B, K) x and y of the maxima; -1 where not both are positive."""
     index = [xp.argmax(part) for part in vectors]
-    x_top, y_top = (xp.take_last(part, i) for part, i in zip(vectors, index))
+    x_top, y_top = map(xp.amax, vectors)
     absent = (x_top <= 0) | (y_top <= 0)
     return [xp.where(absent, -1, i) for i in index]
 
@@ -114,6 +114,6 @@ def _peaks(xp: Backend, maps: Array) -> Tuple[Array, Array]:
     """(B, K) x and y of every maximum; -1 where it is not positive."""
     flat = maps.reshape(*maps.shape[:2], -1)
     index = xp.argmax(flat)
-    absent = xp.take_last(flat, index) <= 0
+    absent = xp.amax(flat) <= 0
     return (xp.where(absent, -1, index % maps.shape[3]),
             xp.where(absent, -1, index // maps.shape[3]))

@@ -223,6 +223,8 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
         tuple: The step in shape (D, M) and whether the Hessian is negative
         definite, (M,).
     """
+    if len(diagonal) == 1:
+        return gradient / diagonal, diagonal[0] > 0
     own, others, det, definite = adjugate(diagonal, above)
     step = [entry * slope for entry, slope in zip(own, gradient)]
     for entry, (i, j) in zip(others, pairs(len(step))):

@@ -21,6 +21,7 @@ maps of which that cannot be shown are modulated as a whole.
 Symbols: M maps of D axes. A pixel is a list of D index arrays in shape (M,),
 x first, which is the last axis of a map.
 """
+from functools import partial
 from typing import Any, List, NamedTuple, Sequence, Tuple
 
 from .backends import Backend, table
@@ -54,7 +55,7 @@ def raw_peak(xp: Backend, maps: Any) -> Tuple[List[Any], Any]:
     """The first maximum of every map: its pixel and its value."""
     flat = maps.reshape(maps.shape[0], -1)
     index = xp.argmax(flat)
-    value = xp.take_last(flat, index)
+    value = xp.take(flat, index)
     return unravel(index, maps.shape[1:]), value
 
 
@@ -79,22 +80,20 @@ def modulated_peak(xp: Backend, maps: Any, kernel: Kernel) -> Peak:
         Peak: With windows of ``kernel.window`` pixels on each side. Where the
         modulated map has no positive finite maximum, it is the raw peak.
     """
-
-    def whole(which: Any) -> Sequence[Any]:
-        return xp.by_parts(
-            lambda part: _modulated(xp, part, kernel), maps, MODULATED, which)
-
+    whole = partial(xp.by_parts, partial(_modulated, xp, kernel), maps,
+                    MODULATED)
     shape = maps.shape[1:]
     # Along a single axis the whole is as cheap as its neighbourhood.
     if len(shape) == 1 or min(shape) <= 2 * (kernel.mode + kernel.window):
         found = whole(None)
     else:
-        found = xp.search(lambda: _near(xp, maps, kernel), whole)
+        found = xp.search(partial(xp.by_parts, partial(_near, xp, kernel),
+                                  maps, LOOKED_AT), whole)
     *at, value, window = found
     return Peak(at, value, window)
 
 
-def _modulated(xp: Backend, maps: Any, kernel: Kernel) -> Sequence[Any]:
+def _modulated(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
     at, value = raw_peak(xp, maps)
     # 0 times -inf would take the map with it; the bounded search, which does
     # not look beyond its window, leaves that out as well.
@@ -113,17 +112,11 @@ def _modulated(xp: Backend, maps: Any, kernel: Kernel) -> Sequence[Any]:
     return (*at, value, window)
 
 
-def _near(xp: Backend, maps: Any, kernel: Kernel) -> Tuple[List[Any], Any]:
-    """What :func:`_modulated` finds, and whether that is known.
+def _near(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
+    """What :func:`_modulated` finds, and last, whether that is known.
 
     It is where no mode further than ``kernel.mode`` from the raw peak wins.
     """
-    *found, known = xp.by_parts(
-        lambda part: _near_part(xp, part, kernel), maps, LOOKED_AT)
-    return found, known
-
-
-def _near_part(xp: Backend, maps: Any, kernel: Kernel) -> Sequence[Any]:
     raw, value = raw_peak(xp, maps)
     reach = kernel.mode
     around = xp.windows(maps, raw, reach + kernel.window)
@@ -194,7 +187,7 @@ def highest(xp: Backend, stencils: Any) -> Tuple[List[Any], Any]:
     """The maximum of stencils (M, ...): its pixel there and its value."""
     flat = stencils.reshape(stencils.shape[0], -1)
     index = xp.argmax(flat)
-    return unravel(index, stencils.shape[1:]), xp.take_last(flat, index)
+    return unravel(index, stencils.shape[1:]), xp.take(flat, index)
 
 
 def modulated_stencils(xp: Backend, windows: Any, kernel: Kernel,

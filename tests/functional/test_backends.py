@@ -215,8 +215,8 @@ def test_what_is_not_known_is_searched(rng, xp, of):
         return of(first)[pick], of(second)[pick]
 
     def near():
-        return ([of(np.where(known, part, 99.))
-                 for part in (first, second)], of(known))
+        return (*[of(np.where(known, part, 99.))
+                  for part in (first, second)], of(known))
 
     for found, want in zip(xp.search(near, whole), (first, second)):
         np.testing.assert_array_equal(to_numpy(found), want)
@@ -224,10 +224,10 @@ def test_what_is_not_known_is_searched(rng, xp, of):
 
 def test_small_operations(rng, xp, of):
     array = rng.standard_normal((4, 3, 5))
-    index = rng.integers(0, 5, (4, 3))
+    index = rng.integers(0, 5, 3)
     np.testing.assert_array_equal(
-        to_numpy(xp.take_last(of(array), of(index))),
-        np.take_along_axis(array, index[..., None], -1)[..., 0])
+        to_numpy(xp.take(of(array[0]), of(index))),
+        [row[i] for row, i in zip(array[0], index)])
     ties = np.array([[0., 2., 2.], [1., 1., 0.]])
     assert to_numpy(xp.argmax(of(ties))).tolist() == [1, 0]
     assert to_numpy(xp.amax(of(ties))).tolist() == [2, 1]

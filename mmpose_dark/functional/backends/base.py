@@ -5,7 +5,6 @@ from typing import (
     Any,
     Callable,
     ContextManager,
-    List,
     Sequence,
     Tuple,
     TypeVar,
@@ -84,8 +83,8 @@ class Backend(abc.ABC):
         """Index of the first maximum over the last axis."""
 
     @abc.abstractmethod
-    def take_last(self, array: Any, index: Any) -> Any:
-        """``array[..., index]`` with one index for every row."""
+    def take(self, rows: Any, index: Any) -> Any:
+        """Of (M, n) what stands at an index (M,), one for every row."""
 
     @abc.abstractmethod
     def stack(self, arrays: Sequence[Any]) -> Any:
@@ -182,14 +181,14 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def search(self, near: Callable[[], Tuple[List[Any], Any]],
+    def search(self, near: Callable[[], Sequence[Any]],
                whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
         """What ``whole`` finds, where ``near`` does not know it already.
 
         Args:
-            near (callable): Gives (M, ...) arrays, and in shape (M,) whether
-                they are what ``whole`` would find. Worth asking where work
-                may follow the data.
+            near (callable): Gives (M, ...) arrays, and last, in shape (M,),
+                whether they are what ``whole`` would find. Worth asking where
+                work may follow the data.
             whole (callable): Makes the same arrays of the maps ``which``,
                 ``None`` for all.
         """

@@ -68,10 +68,9 @@ class NumpyBackend(Backend):
     def argmax(self, array: np.ndarray) -> Any:
         return array.argmax(-1)
 
-    def take_last(self, array: np.ndarray, index: np.ndarray) -> np.ndarray:
-        rows = array.reshape(-1, array.shape[-1])
-        taken: np.ndarray = rows[np.arange(len(rows)), index.reshape(-1)]
-        return taken.reshape(index.shape)
+    def take(self, rows: np.ndarray, index: np.ndarray) -> np.ndarray:
+        taken: np.ndarray = rows[np.arange(len(rows)), index]
+        return taken
 
     # Several times faster than np.stack, and a call less than a method.
     stack: Callable[..., np.ndarray] = staticmethod(np.array)
@@ -180,9 +179,9 @@ class NumpyBackend(Backend):
             result[..., which] = compute(which)
         return result
 
-    def search(self, near: Callable[[], Tuple[List[Any], Any]],
+    def search(self, near: Callable[[], Sequence[Any]],
                whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
-        found, known = near()
+        *found, known = near()
         rest = (~known).nonzero()[0]
         if len(rest):
             for old, new in zip(found, whole(rest)):

@@ -4,7 +4,6 @@ from typing import (
     Any,
     Callable,
     ContextManager,
-    List,
     Sequence,
     Tuple,
 )
@@ -67,8 +66,8 @@ class TorchBackend(Backend):
     def argmax(self, array: Tensor) -> Tensor:
         return array.argmax(-1)
 
-    def take_last(self, array: Tensor, index: Tensor) -> Tensor:
-        return array.gather(-1, index[..., None])[..., 0]
+    def take(self, rows: Tensor, index: Tensor) -> Tensor:
+        return rows.gather(1, index[:, None])[:, 0]
 
     def stack(self, arrays: Sequence[Tensor]) -> Tensor:
         return torch.stack(list(arrays))
@@ -134,7 +133,7 @@ class TorchBackend(Backend):
                   compute: Callable[[Any], Tensor]) -> Tensor:
         return torch.where(needed, compute(slice(None)), result)
 
-    def search(self, near: Callable[[], Tuple[List[Any], Any]],
+    def search(self, near: Callable[[], Sequence[Any]],
                whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
         return whole(None)
 
