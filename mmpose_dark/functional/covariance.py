@@ -52,8 +52,9 @@ this one, and shows one sharp peak, nothing in its heatmap says so. It also
 stands on the network: one that is unsure of the amplitude it draws, or draws
 blurred what it knows exactly, is off by as much.
 """
+from functools import lru_cache
 from itertools import combinations, product
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 from .backends import Backend, table
 from .fit import (
@@ -75,7 +76,7 @@ FAINT = 1e-6
 
 def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
                sigma: float, target_peak: float, view: Optional[View],
-               full: Sequence[int]) -> Any:
+               full: Tuple[int, ...]) -> Any:
     """Covariance of decoded positions, see the top of this module.
 
     Args:
@@ -88,7 +89,7 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
         target_peak (float): The maximum of the targets.
         view (View, optional): What a fit has seen of the peaks; ``None``: to
             be looked at here.
-        full (Sequence[int]): Shape of a map with all its axes D.
+        full (tuple[int]): Shape of a map with all its axes D.
 
     Returns:
         Array: (M, D * D) entries, x first; squared px. Of a position uniform
@@ -115,22 +116,23 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
     known = xp.where(usable, inverse / scale, 0.)
     own, others, det, _ = adjugate(
         known[:axes] + _on_map(xp, maps, *maps.shape[:0:-1]), known[axes:])
-    return _matrices(xp, [entry / det for entry in (*own, *others)], full)
+    entries = [entry / det for entry in (*own, *others)]
+    # Along an axis of one pixel it alone is known.
+    return xp.stack([
+        0. * det + rest if given is None else entries[given]
+        for given, rest in _layout(full)]).T
 
 
-def _matrices(xp: Backend, entries: Sequence[Any],
-              full: Sequence[int]) -> Any:
-    """(M, D * D) of the diagonal and what stands above it.
-
-    Along an axis of one pixel it alone is known.
+@lru_cache(maxsize=None)
+def _layout(full: Tuple[int, ...]) -> List[Tuple[Optional[int], float]]:
+    """For each of the D * D entries, which it is of the diagonal and what is
+    above it, axes of one pixel left out, or ``None`` and what it is there.
     """
     kept = [i for i, size in enumerate(full[::-1]) if size > 1] or [0]
     names = [(i, i) for i in kept] + list(combinations(kept, 2))
-    given = dict(zip(names, entries))
-    return xp.stack([
-        given[key] if key in given else 0. * entries[0] + PIXEL * (i == j)
-        for i, j in product(range(len(full)), repeat=2)
-        for key in [(min(i, j), max(i, j))]]).T
+    given = {name: k for k, name in enumerate(names)}
+    return [(given.get((min(i, j), max(i, j))), PIXEL * (i == j))
+            for i, j in product(range(len(full)), repeat=2)]
 
 
 @table
@@ -141,14 +143,16 @@ def _on_map(xp: Backend, like: Any, *sizes: int) -> Any:
 
 def nearest_pixel(xp: Backend, maps: Any, points: Any) -> Tuple[Any, Any]:
     """The nearest pixel on the map and the offset from there, (d, M)."""
-    last = _last_pixel(xp, maps, *maps.shape[:0:-1])
-    pixel = xp.clip(xp.floor(points + 0.5), 0. * last, last)
+    pixel = xp.clip(xp.floor(points + 0.5),
+                    *_ends(xp, maps, *maps.shape[:0:-1]))
     return pixel, points - pixel
 
 
 @table
-def _last_pixel(xp: Backend, like: Any, *sizes: int) -> Any:
-    return xp.stack([xp.full((1, ), size - 1., like) for size in sizes])
+def _ends(xp: Backend, like: Any, *sizes: int) -> Any:
+    """(2, d, 1): the first and the last pixel of each axis."""
+    return xp.stack([xp.stack([xp.full((1, ), end, like) for end in ends])
+                     for ends in ([0.] * len(sizes), [n - 1 for n in sizes])])
 
 
 def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:

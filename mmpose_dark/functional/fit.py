@@ -161,14 +161,12 @@ def sums(xp: Backend, tables: FitTables, windows: Any, inside: Any,
     """
     g = gaussian_by_powers(xp, tables.u - step[:, :, None], inside)
     axes, width = step.shape[0], tables.u.shape[0]
-    out = windows
+    by, out = g.swapaxes(0, 2), windows  # (M, D, 3, w)
     for axis in range(axes - 1, 0, -1):
-        by = g[:, axis].swapaxes(0, 1)[:, None]
-        out = by @ out.reshape(-1, 3**(axes - 1 - axis), width, width**axis)
-    out = out.reshape(-1, 3**(axes - 1), width) @ g[:, 0].swapaxes(
-        0, 1).swapaxes(1, 2)
-    by_powers = out.reshape(-1, 3**axes)
-    return Sums(by_powers.T[tables.order],
+        out = by[:, axis, None] @ out.reshape(
+            -1, 3**(axes - 1 - axis), width, width**axis)
+    out = out.reshape(-1, 3**(axes - 1), width) @ by[:, 0].swapaxes(1, 2)
+    return Sums(out.reshape(-1, 3**axes).T[tables.order],
                 xp.einsum('kamw,amw->kam', g, g[0]))
 
 

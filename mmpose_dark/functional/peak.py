@@ -149,9 +149,10 @@ def _bound(xp: Backend, maps: Any, at: Sequence[Any], kernel: Kernel) -> Any:
     """
     axes = len(at)
     part = list(maps.shape[:0:-1])  # of each map, x first
+    tables = _far(xp, maps, kernel, *part)
     rest, most = maps, None
     for axis in range(axes - 1, -1, -1):
-        blurring, far, start = _far(xp, maps, kernel, part[axis])
+        blurring, far, start = tables[axis]
         energy = xp.einsum(_ENERGY[axes, axis], rest, rest)
         beyond = xp.amax(xp.product(xp.sqrt(energy), blurring) *
                          far[at[axis]])
@@ -170,17 +171,22 @@ _ENERGY = {(axes, axis): 'm{0},m{0}->m{1}'.format('zyx'[-axes:], 'xyz'[axis])
 
 
 @table
-def _far(xp: Backend, like: Any, kernel: Kernel, size: int) -> Tuple[Any, ...]:
-    """Of an axis: the transposed normalised kernel, (size, size); in the same
-    shape, 1 for two pixels more than ``kernel.mode`` apart; and where the
-    pixels that ``_bound`` cuts out around each start, moved onto the map.
+def _far(xp: Backend, like: Any, kernel: Kernel,
+         *sizes: int) -> List[Tuple[Any, ...]]:
+    """Of each axis: the transposed normalised kernel, (size, size); in the
+    same shape, 1 for two pixels more than ``kernel.mode`` apart; and where
+    what :func:`_bound` cuts out around each pixel starts.
     """
-    matrix = kernel.matrix(xp, like, size)
-    index = xp.arange(0, size, like)
-    reach = kernel.mode + kernel.radius
-    return ((matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]).T,
+    tables = []
+    for size in sizes:
+        matrix = kernel.matrix(xp, like, size)
+        index = xp.arange(0, size, like)
+        reach = kernel.mode + kernel.radius
+        tables.append((
+            (matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]).T,
             xp.to_float(abs(index[:, None] - index) > kernel.mode, like),
-            xp.to_index(xp.clip(index - reach, 0, size - 2 * reach - 1)))
+            xp.to_index(xp.clip(index - reach, 0, size - 2 * reach - 1))))
+    return tables
 
 
 def highest(xp: Backend, stencils: Any) -> Tuple[List[Any], Any]:
