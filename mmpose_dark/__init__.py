@@ -13,6 +13,7 @@ from .version import __version__
 #: public name -> the module that defines it; codecs name themselves
 _PARTS = {
     'DarkAssociativeEmbeddingHead': '.heads',
+    'DarkCIDHead': '.heads',
     'DarkCPMHead': '.heads',
     'DarkCocoMetric': '.evaluation',
     'DarkDWPoseDistiller': '.distiller',

@@ -46,7 +46,7 @@ def check_alignment(cfg: Any) -> bool:
     agree = warn_unless_aligned(crops, codecs, shift if flip_test else None)
     if not flip_test or exact:
         return agree
-    return _warn_of_vectors(codecs) and agree
+    return _warn_of_merge(codecs) and agree
 
 
 def crop_udp(entry: Any, name: str) -> bool:
@@ -112,19 +112,19 @@ def warn_unless_aligned(crops: Set[bool], codecs: Sequence[DarkCodec],
     return False
 
 
-def _warn_of_vectors(codecs: Sequence[DarkCodec]) -> bool:
-    """Warn where a flip test of MMPose merges vectors that lie apart."""
-    off = {-codec.flip_shift[0] for codec in codecs
-           if codec.shift_heatmap is None} - {0.}
-    if not off:
-        return True
-    warnings.warn(
-        'the flip test of MMPose\'s SimCC heads does not shift the '
-        'flipped-back vectors, which lie simcc_split_ratio - 1 bins off '
-        f'(here {_said(off)}): keypoints come out half of that to the right. '
-        'Use darkify(..., head=True), or apply_dark on the built model',
-        stacklevel=3)
-    return False
+def _warn_of_merge(codecs: Sequence[DarkCodec]) -> bool:
+    """Warn where a flip test of MMPose merges what lies apart."""
+    off = {codec.flip_shift[0]: type(codec).__name__ for codec in codecs
+           if codec.shift_heatmap is None and codec.flip_shift[0]}
+    for shift, name in off.items():
+        warnings.warn(
+            'the flip test of MMPose\'s head moves nothing of what a flipped '
+            f'input gives, which for {name} lies {abs(shift):g} px or bins '
+            'off: keypoints come out half of that to the '
+            f'{"left" if shift > 0 else "right"}. '
+            'Use darkify(..., head=True), or apply_dark on the built model',
+            stacklevel=3)
+    return not off
 
 
 def _said(values: Set[Any]) -> str:

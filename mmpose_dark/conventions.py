@@ -5,6 +5,7 @@ from typing import Dict, Tuple
 HEADS = {
     'AssociativeEmbeddingHead': 'DarkAssociativeEmbeddingHead',
     'HeatmapHead': 'DarkHeatmapHead',
+    'CIDHead': 'DarkCIDHead',
     'InternetHead': 'DarkInternetHead',
     'CPMHead': 'DarkCPMHead',
     'ViPNASHead': 'DarkViPNASHead',
@@ -18,7 +19,7 @@ SCORES = ('stock', 'similarity')
 
 _TOP_DOWN = 'Use a top-down heatmap (td-hm_*), SimCC or RTMPose config'
 _WHOLE_IMAGE = ('finds all people of an image at once: its joints come out of '
-                'grouping or offsets, not out of one map for each. ')
+                'offsets or queries, not out of one map for each. ')
 #: codec of MMPose that DARK cannot read -> why: in a word and in a sentence
 OTHER_CODECS: Dict[str, Tuple[str, str]] = {
     'RegressionLabel': (
@@ -30,7 +31,6 @@ OTHER_CODECS: Dict[str, Tuple[str, str]] = {
     'YOLOXPoseAnnotationProcessor': (
         'grids', 'finds boxes and joints of an image at once (RTMO, '
         'YOLOX-Pose), without a Gaussian for each joint. ' + _TOP_DOWN),
-    'DecoupledHeatmap': ('groups', _WHOLE_IMAGE + _TOP_DOWN),
     'SPR': ('offsets', _WHOLE_IMAGE + _TOP_DOWN),
     'EDPoseLabel': ('queries', _WHOLE_IMAGE + _TOP_DOWN),
     **{name: ('lifting', 'is of poses in space, and DARK reads maps of an '

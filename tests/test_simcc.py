@@ -449,7 +449,7 @@ def test_check_alignment_knows_vectors(recwarn):
     assert check_alignment(config(simcc_split_ratio=1.))
     assert not recwarn
     for cfg in (config(), darkify(config())):
-        with pytest.warns(UserWarning, match='1.0.*head=True'):
+        with pytest.warns(UserWarning, match='1 px or bins.*head=True'):
             assert not check_alignment(cfg)
     cfg = darkify(config(), head=True)
     cfg.test_dataloader.dataset.pipeline[0].use_udp = True

@@ -14,6 +14,7 @@ from .build import codec_name as codec_name
 from .build import dark_codec as dark_codec
 from .build import read_by as read_by
 from .darkpose import DarkPoseHeatmap as DarkPoseHeatmap
+from .decoupled import DarkDecoupledHeatmap as DarkDecoupledHeatmap
 from .hand import DarkHand3DHeatmap as DarkHand3DHeatmap
 from .heatmap import DarkHeatmap as DarkHeatmap
 from .megvii import DarkMegviiHeatmap as DarkMegviiHeatmap

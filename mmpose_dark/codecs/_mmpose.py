@@ -8,8 +8,18 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Callable, Tuple
 
 if TYPE_CHECKING or find_spec('mmpose'):
-    from mmpose.codecs import AssociativeEmbedding, Hand3DHeatmap, SimCCLabel
+    from mmpose.codecs import (
+        AssociativeEmbedding,
+        DecoupledHeatmap,
+        Hand3DHeatmap,
+        SimCCLabel,
+    )
     from mmpose.codecs.base import BaseKeypointCodec
+    from mmpose.codecs.utils import (
+        get_diagonal_lengths,
+        get_instance_bbox,
+        get_instance_root,
+    )
     from mmpose.registry import KEYPOINT_CODECS
 else:
     import numpy as np
@@ -33,6 +43,11 @@ else:
     class AssociativeEmbedding(Hand3DHeatmap):
         """Groups by MMPose alone."""
 
+    class DecoupledHeatmap(Hand3DHeatmap):
+        """Draws by MMPose alone."""
+
+    get_diagonal_lengths = get_instance_bbox = get_instance_root = None
+
     class SimCCLabel(BaseKeypointCodec):
         """Keeps what MMPose's keeps."""
 
@@ -49,4 +64,5 @@ else:
             self.use_dark = use_dark
 
 __all__ = ['KEYPOINT_CODECS', 'AssociativeEmbedding', 'BaseKeypointCodec',
-           'Hand3DHeatmap', 'SimCCLabel']
+           'DecoupledHeatmap', 'Hand3DHeatmap', 'SimCCLabel',
+           'get_diagonal_lengths', 'get_instance_bbox', 'get_instance_root']

@@ -169,8 +169,9 @@ class DarkCodec:
             ValueError: A decoding that the SDK does not have.
         """
         raise ValueError(
-            f'the SDK cannot read what a {type(self).__name__} draws; use the '
-            'file of mmpose-dark export, which has the decoder inside')
+            f'the SDK cannot read what a {type(self).__name__} draws; ' + (
+                self.NO_FILE or 'use the file of mmpose-dark export, which '
+                'has the decoder inside'))
 
     # ---- a flip test
 

@@ -1,5 +1,5 @@
 """Reading heatmaps: one half of a codec that draws them."""
-from typing import Any, Dict, Mapping, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class MapCodec(DarkCodec):
         return self.use_udp
 
     @property
-    def shift_heatmap(self) -> bool:
+    def shift_heatmap(self) -> Optional[bool]:
         """Whether a flipped-back map is off."""
         return not self.use_udp
 

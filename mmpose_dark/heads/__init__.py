@@ -1,6 +1,7 @@
 """Heads, registered with MMPose."""
 from .associative_embedding import DarkAssociativeEmbeddingHead
 from .base import DarkHead
+from .cid import DarkCIDHead
 from .hand import DarkInternetHead
 from .heatmap import (
     DarkCPMHead,
@@ -10,7 +11,7 @@ from .heatmap import (
 )
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
-__all__ = ['DarkAssociativeEmbeddingHead', 'DarkCPMHead', 'DarkHead',
-           'DarkHeadMixin', 'DarkHeatmapHead', 'DarkInternetHead',
+__all__ = ['DarkAssociativeEmbeddingHead', 'DarkCIDHead', 'DarkCPMHead',
+           'DarkHead', 'DarkHeadMixin', 'DarkHeatmapHead', 'DarkInternetHead',
            'DarkRTMCCHead', 'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin',
            'DarkViPNASHead']

@@ -1,7 +1,6 @@
 """The head of HigherHRNet, whose maps hold all people of an image."""
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-import numpy as np
 import torch
 from mmengine.structures import InstanceData, PixelData
 from mmpose.models.heads import AssociativeEmbeddingHead
@@ -170,20 +169,3 @@ class DarkAssociativeEmbeddingHead(DarkHead, AssociativeEmbeddingHead):
             return_covariance=self.output_covariance)
         return [InstanceData(**dict(zip(names, of_image)))
                 for of_image in zip(*found)]
-
-    def _for_estimator(self, pred: InstanceData, sample: Any) -> None:
-        """Make the estimator's way to the image right at the corners.
-
-        It takes the image for as large as the padded input. That is so for
-        ``BottomupResize``, but not for its ``use_udp``, which takes the image
-        to as much less than the input as there is padding, and a pixel.
-        """
-        if not self.decoder.use_udp:
-            return
-        size = np.array(sample.metainfo['input_size'], float)
-        image = np.array(sample.metainfo['input_scale'], float)
-        factor = size / (image * (size / image).min() - 1)
-        pred.keypoints = F.scale_keypoints(pred.keypoints, factor)
-        if 'keypoint_covariances' in pred:
-            pred.keypoint_covariances = F.scale_covariances(
-                pred.keypoint_covariances, factor)

@@ -1,8 +1,10 @@
 """What all heads with a DARK codec do otherwise than MMPose's."""
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type
 
+import numpy as np
 from mmengine.structures import InstanceData, PixelData
 
+from .. import functional as F  # noqa: N812
 from ..alignment import warn_unless_aligned
 from ..codecs import DarkCodec
 from ..functional.checks import check_choice
@@ -179,3 +181,20 @@ class DarkHead(PromisingHead):
         for pred, visible in zip(preds, visibilities or ()):
             pred.keypoints_visible = visible
         return preds
+
+    def _for_estimator(self, pred: InstanceData, sample: Any) -> None:
+        """Make the estimator's way to a whole image right at the corners.
+
+        It takes the image for as large as the padded input. That is so for
+        ``BottomupResize``, but not for its ``use_udp``, which takes the image
+        to as much less than the input as there is padding, and a pixel.
+        """
+        if not self.decoder.use_udp:
+            return
+        size = np.array(sample.metainfo['input_size'], float)
+        image = np.array(sample.metainfo['input_scale'], float)
+        factor = size / (image * (size / image).min() - 1)
+        pred.keypoints = F.scale_keypoints(pred.keypoints, factor)
+        if 'keypoint_covariances' in pred:
+            pred.keypoint_covariances = F.scale_covariances(
+                pred.keypoint_covariances, factor)

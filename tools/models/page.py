@@ -22,7 +22,6 @@ REASONS = {
              'peak to refine',
     'grids': 'joints are numbers in the cells of a grid (YOLOX-Pose) or the '
              'means of bins (RTMO)',
-    'groups': 'peaks of one map belong to several people',
 }
 
 

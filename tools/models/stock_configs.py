@@ -174,8 +174,8 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     if model.test_cfg.get('flip_test'):
         feats = [feats, features(model, pose_head)]
     size = np.array(decoder.input_size)
-    shape = OF_SPACE.get(head) or (
-        1, getattr(pose_head, 'num_keypoints', pose_head.out_channels), 2)
+    shape = OF_SPACE.get(head) or (1, getattr(
+        pose_head, 'num_keypoints', None) or pose_head.out_channels, 2)
     sample = PoseDataSample(metainfo=dict(
         flip_indices=list(range(shape[1]))[::-1],
         input_size=decoder.input_size, input_scale=size / 2))
