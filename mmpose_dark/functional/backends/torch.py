@@ -8,25 +8,28 @@ from typing import (
     Tuple,
 )
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .base import Backend
+from .numpy import NumpyBackend
 
 
 class TorchBackend(Backend):
     """What could be left out of some maps is computed of all of them."""
 
     def __init__(self) -> None:
+        self._by_numpy = NumpyBackend()
         for name in ('abs', 'clip', 'einsum', 'exp', 'floor', 'isfinite',
                      'log', 'maximum', 'sqrt', 'trunc', 'where'):
             setattr(self, name, getattr(torch, name))
-        self.is_autocast_enabled: Callable[[str], bool]
+        self._is_autocast_enabled: Callable[[str], bool]
         try:
             torch.is_autocast_enabled('cpu')
-            self.is_autocast_enabled = torch.is_autocast_enabled
+            self._is_autocast_enabled = torch.is_autocast_enabled
         except TypeError:  # before torch 2.4 there was one for each device
-            self.is_autocast_enabled = lambda kind: (
+            self._is_autocast_enabled = lambda kind: (
                 torch.is_autocast_cpu_enabled() if kind == 'cpu'
                 else torch.is_autocast_enabled())
 
@@ -43,7 +46,7 @@ class TorchBackend(Backend):
 
     def guard(self, like: Tensor) -> ContextManager[Any]:
         kind = like.device.type
-        if self.is_autocast_enabled(kind):  # it would halve the products
+        if self._is_autocast_enabled(kind):  # it would halve the products
             return torch.autocast(kind, enabled=False)
         return nullcontext()
 
@@ -121,8 +124,17 @@ class TorchBackend(Backend):
 
     def cached(self, make: Callable[..., Any], like: Tensor,
                *args: Any) -> Any:
-        """Made by every call, on the device of ``like``."""
-        return make(self, like, *args)
+        """Made once by numpy and brought to the device of ``like``.
+
+        torch would start dozens of small kernels for it. A compiler must see
+        what it compiles, and gets what torch makes.
+        """
+        if is_compiling():
+            return make(self, like, *args)
+        double = like.dtype == torch.float64
+        return _brought(self._by_numpy.cached(
+            make, np.empty(0, np.float64 if double else np.float32), *args),
+            like.device)
 
     def by_parts(self, function: Callable[[Any], Sequence[Any]],
                  maps: Tensor, numbers: int,
@@ -136,6 +148,24 @@ class TorchBackend(Backend):
     def search(self, near: Callable[[], Sequence[Any]],
                whole: Callable[[Any], Sequence[Any]]) -> Sequence[Any]:
         return whole(None)
+
+
+def is_compiling() -> bool:
+    """Whether ``torch.compile`` or ``torch.export`` looks on."""
+    compiler = getattr(torch, 'compiler', None)
+    if not hasattr(compiler, 'is_compiling'):  # before torch 2.1
+        compiler = getattr(torch, '_dynamo', None)
+    return compiler is not None and compiler.is_compiling()
+
+
+def _brought(made: Any, device: torch.device) -> Any:
+    """Arrays as tensors there, in the tuples and lists that they are in."""
+    if isinstance(made, np.ndarray):
+        return torch.from_numpy(made).to(device)
+    parts = [_brought(part, device) for part in made]
+    if isinstance(made, list):
+        return parts
+    return type(made)(*parts) if hasattr(made, '_fields') else tuple(parts)
 
 
 def _along(place: Tensor, axis: int, axes: int) -> Tensor:
