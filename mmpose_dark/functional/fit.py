@@ -16,9 +16,9 @@ negative background would pull towards the border, where less of it is seen.
 Symbols: M maps of D axes, x first; windows of w pixels a side. The unit of
 length is sigma where none is named.
 """
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import combinations
-from typing import Any, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from .backends import Backend, table
 from .modulate import Kernel
@@ -176,6 +176,12 @@ def pairs(axes: int) -> List[Tuple[int, int]]:
     return list(combinations(range(axes), 2))
 
 
+#: The first and the second ones of :func:`pairs`, as indices of arrays.
+PAIRED: Dict[int, Tuple[Any, Any]] = {
+    1: (slice(0), slice(0)), 2: (slice(1), slice(1, 2)),
+    3: ([0, 0, 1], [1, 2, 2])}
+
+
 def gaussian_by_powers(xp: Backend, u: Any, inside: Any = 1.) -> Any:
     """(3, ..., w): g, g u and g u^2 of the pixels on the map."""
     g = xp.exp(-0.5 * u * u) * inside
@@ -183,7 +189,7 @@ def gaussian_by_powers(xp: Backend, u: Any, inside: Any = 1.) -> Any:
     return xp.stack([g, gu, gu * u])
 
 
-def derivatives_of_log(found: Sums) -> Tuple[Any, Any, List[Any]]:
+def derivatives_of_log(found: Sums) -> Tuple[Any, Any, Any]:
     r"""Gradient and minus the Hessian of log h^ from sums over the window.
 
     Derivatives of a Gaussian bring down powers of its argument u = (i - c) /
@@ -193,7 +199,7 @@ def derivatives_of_log(found: Sums) -> Tuple[Any, Any, List[Any]]:
 
     Returns:
         tuple: The gradient (D, M), and of minus the Hessian the diagonal
-        (D, M) and, each (M,), what :func:`pairs` name above it.
+        (D, M) and what :func:`pairs` name above it, (D (D - 1) / 2, M).
     """
     products, energies = found
     axes = energies.shape[1]
@@ -201,10 +207,10 @@ def derivatives_of_log(found: Sums) -> Tuple[Any, Any, List[Any]]:
     mean, square, both = (relative[:axes], relative[axes:2 * axes],
                           relative[2 * axes:])
     centre, width = energies[1:] / energies[0]
+    first, second = PAIRED[axes]
     return (mean - centre,
             2 * (width - centre * centre) - (square - mean * mean),
-            [mean[i] * mean[j] - of_pair
-             for of_pair, (i, j) in zip(both, pairs(axes))])
+            mean[first] * mean[second] - both)
 
 
 def newton_step(xp: Backend, gradient: Any, diagonal: Any,
@@ -223,6 +229,11 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
     """
     if len(diagonal) == 1:
         return gradient / diagonal, diagonal[0] > 0
+    if len(diagonal) == 2:  # nearly always: without lists
+        (xx, yy), (xy, ), (x, y) = diagonal, above, gradient
+        det = xx * yy - xy * xy
+        return (xp.stack([yy * x - xy * y, xx * y - xy * x]) / det,
+                (xx > 0) & (det > 0))
     own, others, det, definite = adjugate(diagonal, above)
     step = [entry * slope for entry, slope in zip(own, gradient)]
     for entry, (i, j) in zip(others, pairs(len(step))):
@@ -273,7 +284,4 @@ def _bounded_step(xp: Backend, found: Sums,
 
 def longest(xp: Backend, step: Any) -> Any:
     """The longest part of steps (D, M) along one axis, (M,)."""
-    length = abs(step[0])
-    for axis in range(1, step.shape[0]):
-        length = xp.maximum(length, abs(step[axis]))
-    return length
+    return reduce(xp.maximum, abs(step))

@@ -21,7 +21,7 @@ maps of which that cannot be shown are modulated as a whole.
 Symbols: M maps of D axes. A pixel is a list of D index arrays in shape (M,),
 x first, which is the last axis of a map.
 """
-from functools import partial
+from functools import partial, reduce
 from typing import Any, List, NamedTuple, Sequence, Tuple
 
 from .backends import Backend, table
@@ -148,21 +148,18 @@ def _bound(xp: Backend, maps: Any, at: Sequence[Any], kernel: Kernel) -> Any:
     further left and right.
     """
     axes = len(at)
-    part = list(maps.shape[:0:-1])  # of each map, x first
-    tables = _far(xp, maps, kernel, *part)
-    rest, most = maps, None
-    for axis in range(axes - 1, -1, -1):
-        blurring, far, start = tables[axis]
+    rest = maps
+    most: List[Any] = []
+    for axis, blurring, far, start, size in _far(
+            xp, maps, kernel, *maps.shape[1:]):
         energy = xp.einsum(_ENERGY[axes, axis], rest, rest)
-        beyond = xp.amax(xp.product(xp.sqrt(energy), blurring) *
-                         far[at[axis]])
-        most = beyond if most is None else xp.maximum(most, beyond)
+        most.append(xp.amax(
+            xp.product(xp.sqrt(energy), blurring) * far[at[axis]]))
         if axis:
-            part[axis] = 2 * (kernel.mode + kernel.radius) + 1
             first: List[Any] = [0] * axes
             first[axis] = start[at[axis]]
-            rest = xp.cut(rest, first, tuple(part))
-    return most
+            rest = xp.cut(rest, first, size)
+    return reduce(xp.maximum, most)
 
 
 #: axes of a map and one of them -> the sum over the others, for einsum
@@ -172,21 +169,25 @@ _ENERGY = {(axes, axis): 'm{0},m{0}->m{1}'.format('zyx'[-axes:], 'xyz'[axis])
 
 @table
 def _far(xp: Backend, like: Any, kernel: Kernel,
-         *sizes: int) -> List[Tuple[Any, ...]]:
-    """Of each axis: the transposed normalised kernel, (size, size); in the
-    same shape, 1 for two pixels more than ``kernel.mode`` apart; and where
-    what :func:`_bound` cuts out around each pixel starts.
+         *shape: int) -> List[Tuple[Any, ...]]:
+    """Of each axis, x last, what :func:`_bound` needs.
+
+    Which it is; the transposed normalised kernel, (size, size); in the same
+    shape 1 for pixels more than ``kernel.mode`` apart; for each pixel, where
+    the part starts that the other axes are looked at in; its size, x first.
     """
-    tables = []
-    for size in sizes:
+    found, part = [], list(shape[::-1])
+    reach = kernel.mode + kernel.radius
+    for axis in range(len(part) - 1, -1, -1):
+        size, part[axis] = part[axis], 2 * reach + 1
         matrix = kernel.matrix(xp, like, size)
         index = xp.arange(0, size, like)
-        reach = kernel.mode + kernel.radius
-        tables.append((
-            (matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]).T,
+        found.append((
+            axis, (matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]).T,
             xp.to_float(abs(index[:, None] - index) > kernel.mode, like),
-            xp.to_index(xp.clip(index - reach, 0, size - 2 * reach - 1))))
-    return tables
+            xp.to_index(xp.clip(index - reach, 0, size - 2 * reach - 1)),
+            tuple(part)))
+    return found
 
 
 def highest(xp: Backend, stencils: Any) -> Tuple[List[Any], Any]:

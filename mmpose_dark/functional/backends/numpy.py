@@ -89,9 +89,9 @@ class NumpyBackend(Backend):
         return np.minimum(np.maximum(array, low), high)  # np.clip is slow
 
     def product(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        (rows, common), columns = left.shape, right.shape[1]
-        if rows * common * columns <= ONE_THREAD:
+        if left.size * right.shape[1] <= ONE_THREAD:
             return left @ right
+        (rows, common), columns = left.shape, right.shape[1]
         out = np.empty((rows, columns), left.dtype)
         step = ONE_THREAD // (common * min(rows, columns)) + 1
         for start in range(0, max(rows, columns), step):

@@ -162,6 +162,8 @@ def _brought(made: Any, device: torch.device) -> Any:
     """Arrays as tensors there, in the tuples and lists that they are in."""
     if isinstance(made, np.ndarray):
         return torch.from_numpy(made).to(device)
+    if not isinstance(made, (list, tuple)):
+        return made
     parts = [_brought(part, device) for part in made]
     if isinstance(made, list):
         return parts
