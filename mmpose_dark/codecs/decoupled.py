@@ -4,6 +4,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
+from ..functional.backends import backend_of
 from ..functional.checks import (
     check_choice,
     check_keypoints,
@@ -50,8 +51,10 @@ class DarkDecoupledHeatmap(MapCodec, DecoupledHeatmap):
             ``encode_max_instances`` are those of
             :class:`mmpose.codecs.DecoupledHeatmap`
         sigma (float): The sigma value of the Gaussian by which maps are
-            modulated; heatmap pixels. That of the targets follows the size of
-            a person, which nobody knows before it is read. Defaults to 2
+            modulated; heatmap pixels. Not that of the targets, which follows
+            the size of a person: maps learned by focal loss are not blurred
+            by their targets, and the narrower the better, as long as there
+            are some pixels to fit. Defaults to .85
         switches: ``blur_kernel_size``, ``decoding``, ``modulation``, ``peak``,
             ``use_udp`` and ``calibration`` of :class:`DarkHeatmap`
 
@@ -85,7 +88,7 @@ class DarkDecoupledHeatmap(MapCodec, DecoupledHeatmap):
                  root_type: str = 'kpt_center',
                  heatmap_min_overlap: float = 0.7,
                  encode_max_instances: int = 30,
-                 sigma: float = 2.,
+                 sigma: float = .85,
                  blur_kernel_size: Optional[int] = None,
                  decoding: str = 'dark',
                  modulation: bool = True,
@@ -211,16 +214,32 @@ class DarkDecoupledHeatmap(MapCodec, DecoupledHeatmap):
     def _decoded(self, outputs: Sequence[Any],
                  **switches: Any) -> Tuple[Any, ...]:
         heatmaps, *roots = outputs
-        keypoints, scores, *covariances = super()._decoded(
+        keypoints, peaks, *covariances = super()._decoded(
             [heatmaps], **switches)
-        if roots:
-            scores = scores * roots[0]
+        height, width = heatmaps.shape[2:]
+        covariances = [
+            F.focal_covariances(c, peaks, self._target_sigmas(keypoints),
+                                width * height) for c in covariances]
+        scores = peaks * roots[0] if roots else peaks
         if self.use_udp:  # from corner to corner of the map that there is
             by = [(n - 1 / pixel) / max(n - 1, 1) for n, pixel in zip(
                 heatmaps.shape[:1:-1], self.decode_factor)]
             keypoints = F.scale_keypoints(keypoints, by)
             covariances = [F.scale_covariances(c, by) for c in covariances]
         return (keypoints, scores, *covariances)
+
+    def _target_sigmas(self, keypoints: Any) -> Any:
+        """(N, 1) of people (N, K, 2), as MMPose draws those of such a size.
+
+        Of the three radii that it takes the least of, this is the least for
+        any size.
+        """
+        x, y = keypoints[..., 0], keypoints[..., 1]
+        xp = backend_of(keypoints)
+        w, h = (xp.amax(along) + xp.amax(-along) for along in (x, y))
+        overlap = self.heatmap_min_overlap
+        diagonal = xp.sqrt((w + h)**2 + 4 * (1 / overlap - 1) * w * h)
+        return xp.at_least(overlap / 3 * (diagonal - w - h), SMALLEST)[:, None]
 
     def decode(  # type: ignore[override]
             self, instance_heatmaps: np.ndarray,

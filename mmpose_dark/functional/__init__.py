@@ -21,6 +21,7 @@ from .decode import (
 )
 from .encode import encode_heatmaps, encode_vectors, keypoint_weights
 from .flip import flip_heatmaps, flip_vectors
+from .focal import focal_covariances, focal_spread
 from .modulate import modulate_heatmaps
 from .oks import BOX_SHARE, box_areas, expected_oks, oks_sigmas
 from .refine import refine_keypoints
@@ -43,8 +44,8 @@ __all__ = [
     'decode_volumes',
     'ellipse_level', 'ellipse_limit', 'encode_bins', 'encode_heatmaps',
     'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
-    'flip_simcc', 'flip_vectors', 'keypoint_weights', 'log_likelihood',
-    'mahalanobis', 'modulate_heatmaps', 'oks_sigmas', 'pck_accuracy',
-    'pose_scores', 'refine_keypoints', 'scale_covariances', 'scale_keypoints',
-    'smooth_track', 'track_acceleration', 'vector_accuracy'
+    'flip_simcc', 'flip_vectors', 'focal_covariances', 'focal_spread',
+    'keypoint_weights', 'log_likelihood', 'mahalanobis', 'modulate_heatmaps',
+    'oks_sigmas', 'pck_accuracy', 'pose_scores', 'refine_keypoints', 'scale_covariances',
+    'scale_keypoints', 'smooth_track', 'track_acceleration', 'vector_accuracy'
 ]

@@ -18,6 +18,12 @@ class DarkCIDHead(DarkHead, CIDHead):
 
     - Flip test: the flipped-back maps are moved to where they belong, to a
       fraction of a pixel.
+    - Maps are read as the network has them, or as the flip test merges them.
+      MMPose blurs them first; that is done, by ``blur_kernel_size`` of
+      ``test_cfg``, where the codec does not modulate them itself.
+    - ``keypoint_covariances`` are in shape (N, K, 2, 2); squared pixels of
+      the image. How large they are is told by
+      :mod:`mmpose_dark.functional.focal`.
     - Aligned at the corners (``use_udp``), positions are right in the image
       also where the input is padded.
     - ``score='similarity'`` is refused: OKS measures by a person's area,
@@ -79,8 +85,9 @@ class DarkCIDHead(DarkHead, CIDHead):
             maps, = self._merged(
                 (straight, ), (back.flip(-1), ),
                 samples[0].metainfo['flip_indices'], test_cfg)
-        return smooth_heatmaps(
-            maps, test_cfg.get('blur_kernel_size', 3)), scores
+        if self.decoder.decoding != 'dark' or not self.decoder.modulation:
+            maps = smooth_heatmaps(maps, test_cfg.get('blur_kernel_size', 3))
+        return maps, scores
 
     def _nobody(self) -> InstanceData:
         shape = 0, self.num_keypoints
