@@ -46,6 +46,7 @@ __all__ = [
     'encode_simcc', 'encode_vectors', 'expected_oks', 'flip_heatmaps',
     'flip_simcc', 'flip_vectors', 'focal_covariances', 'focal_spread',
     'keypoint_weights', 'log_likelihood', 'mahalanobis', 'modulate_heatmaps',
-    'oks_sigmas', 'pck_accuracy', 'pose_scores', 'refine_keypoints', 'scale_covariances',
-    'scale_keypoints', 'smooth_track', 'track_acceleration', 'vector_accuracy'
+    'oks_sigmas', 'pck_accuracy', 'pose_scores', 'refine_keypoints',
+    'scale_covariances', 'scale_keypoints', 'smooth_track',
+    'track_acceleration', 'vector_accuracy'
 ]
