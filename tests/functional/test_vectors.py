@@ -40,3 +40,13 @@ def test_positions_are_finite_whatever_comes(vectors, sigma, peak, log):
             points, scores = to_numpy(points), to_numpy(scores)
             assert np.isfinite(points).all() and np.isfinite(scores).all()
             assert (points > -5).all() and (points < 45).all()
+
+
+@pytest.mark.parametrize('kind', KINDS)
+@pytest.mark.parametrize('size', [255, 256, 257, 300, 401])
+def test_vectors_of_any_length_are_read(rng, kind, size):
+    """Long ones are convolved block by block, and need not be full blocks."""
+    truth = np.append(rng.uniform(0, size - 1, 30), [0, size - 1])
+    vectors = as_kind(F.encode_vectors(truth, size, 6.), kind)
+    found = to_numpy(F.decode_vectors(vectors, 6.)[0])
+    np.testing.assert_allclose(found, truth, atol=.01)

@@ -21,7 +21,7 @@ from .base import Backend
 ONE_THREAD = 2**18
 
 #: bins that are convolved by one product: a vector needs few, its ends aside
-BLOCK = 64
+BLOCK = 32
 
 
 class NumpyBackend(Backend):
@@ -116,7 +116,7 @@ class NumpyBackend(Backend):
             strides=(of_row, BLOCK * of_bin, of_bin))
         out = self.product(cuts.reshape(num * blocks, -1),
                            self.cached(_block, rows, kernel))
-        return out.reshape(num, -1)[:, :size]
+        return np.ascontiguousarray(out.reshape(num, -1)[:, :size])
 
     def windows(self, maps: np.ndarray, at: Sequence[np.ndarray], reach: int,
                 which: Any = None) -> np.ndarray:
