@@ -116,6 +116,7 @@ def for_estimator(people, how, size=SIZE):
 def test_targets_are_around_the_true_joints(people, how):
     codec = DarkAssociativeEmbedding(**CODEC, **how)
     people = people * .7
+    people[1, 0] = people[0, 0] + (9, -7)  # two Gaussians that overlap
     visible = np.ones((3, K))
     visible[1, 2] = 0
     people[2, 4] = 400, 400
@@ -253,19 +254,27 @@ def test_flip_test_that_contradicts_the_codec_warns(people):
         predict(head(), outputs, dict(flip_test=True, shift_heatmap=False))
 
 
-def test_tags_follow_the_flip(people):
-    """People whose joints lie on one spot are told apart by both passes."""
-    net = head(dict(decode_center_shift=.5))
-    net.forward = [drawn(people, SIZE, decode_center_shift=.5),
-                   drawn(mirrored(people, SIZE), SIZE,
-                         decode_center_shift=.5)].__getitem__
-    preds, fields = net.predict([0, 1], [sample()], dict(
+@every_alignment
+def test_tags_follow_the_flip(people, how):
+    """Where one pass has a peak, both have the tag of the same person."""
+    net = head(how)
+    net.forward = [drawn(people, SIZE, **how),
+                   drawn(mirrored(people, SIZE), SIZE, **how)].__getitem__
+    (pred, ), (fields, ) = net.predict([0, 1], [sample()], dict(
         flip_test=True, output_heatmaps=True))
-    assert fields[0].heatmaps.shape == (K, SIZE[1] // 4, SIZE[0] // 4)
-    straight, back = fields[0].tags[:K], fields[0].tags[K:]
-    where = preds[0].keypoints / STRIDE - .5
+    assert fields.heatmaps.shape == (K, SIZE[1] // 4, SIZE[0] // 4)
+    straight, back = fields.tags[:K], fields.tags[K:]
+    # Of tags that say where they are: to half a pixel where they belong.
+    where = torch.arange(80.).expand(1, K, 64, 80)
+    net.forward = [(fields.heatmaps[None], where),
+                   (fields.heatmaps[None], where)].__getitem__
+    _, (moved, ) = net.predict([0, 1], [sample()], dict(
+        flip_test=True, output_heatmaps=True))
+    off = {'use_udp': 0, 'decode_center_shift': 0}.get(
+        next(iter(how), None), 1)
+    np.testing.assert_array_equal(moved.tags[K:, :, 9], 79 - 9 + off)
     for n, k in np.ndindex(3, K):
-        x, y = np.round(where[n, k]).astype(int)
+        x, y = np.round(on_map(people[n, k], SIZE, **how)).astype(int)
         assert straight[k, y, x] == back[k, y, x]
 
 
@@ -283,6 +292,7 @@ def test_a_pyramid_of_images_is_sampled_where_it_belongs(people, how):
     people = for_estimator(people, how)
     order = in_order(found.keypoints, people)
     assert abs(found.keypoints[order] - people).max() < .1
+    assert (abs(found.keypoint_scores - .94) < .06).all()
     net.output_covariance = True
     with pytest.raises(ValueError, match='multiscale_test=False'):
         predict(net, outputs, test_cfg)
