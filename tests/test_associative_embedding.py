@@ -189,7 +189,7 @@ def test_joints_without_a_peak_are_filled_as_stock_does_and_refined(people):
 
 
 def test_nobody():
-    codec, nothing = DarkAssociativeEmbedding(**CODEC), np.zeros((2, K, 9, 7))
+    codec, nothing = DarkAssociativeEmbedding(**CODEC), np.zeros((2, K, 5, 4))
     shapes = [(0, K, 2), (0, K), (0, ), (0, K, 2, 2)]
     found = codec.batch_decode(nothing, nothing, return_covariance=True)
     assert [[len(column), *column[1].shape] for column in found] == [
@@ -418,6 +418,7 @@ def test_stock_config_and_model_become_dark(stock_config, udp, rng):
     kept = darkify(cfg)
     assert kept.model.head.flip_shift == 'stock'
     assert dark.model.head.decoder == dark.codec == kept.codec
+    assert dark.codec.heatmap_size == (32, 32)
     assert 'flip_shift' not in dark.model.head
     image = rng.integers(0, 255, (90, 150, 3), dtype=np.uint8)
     found, told = [], []
