@@ -289,8 +289,9 @@ def _decode(maps: Any, axes: int, name: str,
             step = xp.put_where(
                 ~refined, step, lambda which: quarter_shift(
                     xp, maps[which], [pixel[which] for pixel in at]))
-        present = xp.isfinite(top) & (top > 0)
-        score = xp.where(xp.isfinite(top), top, 0.)
+        finite = xp.isfinite(top)
+        present = finite & (top > 0)
+        score = xp.where(finite, top, 0.)
         points = xp.to_float(xp.stack(at), maps) + step
         found = _with_missing_axes(xp, points, full).T
         out = [xp.where(present[:, None], found, -1.).reshape(*lead, axes),
