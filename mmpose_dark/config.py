@@ -9,18 +9,19 @@ from mmengine.hub import get_config
 from mmpose.registry import KEYPOINT_CODECS
 
 from .alignment import CROPS, align_corners, entries
-from .codecs import CODECS, codec_class, dark_codec
+from .codecs import CODECS, DarkCodec, codec_class, dark_codec
 from .consistency import is_dark, unused_codec
 from .conventions import HEADS, SCORES
 from .functional import oks_sigmas
 from .functional.checks import check_choice
+from .means import check_config, check_no_effect, mean_heads
 from .shipped import CONFIGS
 
 
 def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
             alignment: str = 'keep', score: str = 'stock',
             **codec_overrides: Any) -> Config:
-    """A config of a top-down heatmap or SimCC model, every codec made DARK.
+    """A config of a stock model, every codec made DARK.
 
     Every entry that builds a codec is swapped, wherever it is nested: in
     heads, pipelines, lists of encoders and the variables beside them.
@@ -33,7 +34,9 @@ def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
     whose networks are in configs of their own, becomes a
     :class:`DarkDWPoseDistiller`. A checkpoint of the stock
     config stays valid; only what it predicts is read better. Codecs that are
-    DARK already keep their settings.
+    DARK already keep their settings. Where positions are means, as of RLE and
+    DSNT, the codec stays and the head alone is swapped, for its covariances:
+    see :class:`DarkMeanHead`.
 
     Args:
         cfg (Config | str | Path): A config, text or pure Python, the path of
@@ -82,10 +85,17 @@ def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
         raise ValueError("score='similarity' needs head=True: it is the head "
                          'that scores')
     cfg = load_config(cfg)
-    _check_codecs(cfg, alignment, device_targets)
-    _show_own_maps(cfg)
-    _show_what_decodes(cfg)
-    _swap_codecs(cfg, codec_overrides, alignment)
+    if mean_heads(cfg):
+        check_no_effect(mean_heads(cfg)[0][1], [
+            *(['alignment'] if alignment != 'keep' else []),
+            *(['device_targets'] if device_targets else []),
+            *codec_overrides])
+        _check_means(cfg, head)
+    else:
+        _check_codecs(cfg, alignment, device_targets)
+        _show_own_maps(cfg)
+        _show_what_decodes(cfg)
+        _swap_codecs(cfg, codec_overrides, alignment)
     _swap_distiller(cfg, head, codec_overrides)
     if alignment == 'udp':
         _align_corners(cfg)
@@ -170,9 +180,19 @@ def _swap_codecs(cfg: Any, overrides: Any, alignment: str) -> None:
             KEYPOINT_CODECS.build(entry)  # complains about bad arguments
         _tell_of_losses(cfg)
     except ValueError as error:
-        raise ValueError(
-            f'this config of {_what_is_in(cfg)} cannot be made DARK: {error}'
-        ) from None
+        raise _cannot(cfg, error) from None
+
+
+def _check_means(cfg: Any, head: bool) -> None:
+    try:
+        check_config(cfg, head)
+    except ValueError as error:
+        raise _cannot(cfg, error) from None
+
+
+def _cannot(cfg: Any, error: ValueError) -> ValueError:
+    return ValueError(
+        f'this config of {_what_is_in(cfg)} cannot be made DARK: {error}')
 
 
 def _tell_of_losses(cfg: Any) -> None:
@@ -231,9 +251,12 @@ def _score_by_similarity(cfg: Any) -> None:
         raise ValueError("score='similarity' needs a head that has a DARK "
                          f'version, in {_what_is_in(cfg)} there is none')
     for entry, _ in heads:
-        KEYPOINT_CODECS.build(entry['decoder']).check_similarity()
+        codec = KEYPOINT_CODECS.build(entry['decoder'])
+        if isinstance(codec, DarkCodec):
+            codec.check_similarity()
         sigmas = oks_sigmas(
-            (meta or {}).get('sigmas'), entry.get('out_channels', 0),
+            (meta or {}).get('sigmas'),
+            entry.get('out_channels', entry.get('num_joints', 0)),
             (cfg.model.get('test_cfg') or {}).get('output_keypoint_indices'))
         # As they were written; metainfo has them as float32.
         entry.update(score='similarity',

@@ -12,7 +12,13 @@ HEADS = {
     'RTMCCHead': 'DarkRTMCCHead',
     'RTMWHead': 'DarkRTMWHead',
     'SimCCHead': 'DarkSimCCHead',
+    'RLEHead': 'DarkRLEHead',
+    'DSNTHead': 'DarkDSNTHead',
 }
+
+#: heads of MMPose whose positions are means: ours read them as MMPose does,
+#: and tell how far off they may be
+MEAN_HEADS = ('RLEHead', 'DSNTHead')
 
 #: what keypoint scores may be: MMPose's, or the OKS to expect of each joint
 SCORES = ('stock', 'similarity')

@@ -8,6 +8,7 @@ from .codecs import DarkCodec, read_by
 from .conventions import HEADS, SCORES
 from .functional import oks_sigmas
 from .functional.checks import check_choice
+from .means import check_model, is_of_means
 
 
 def apply_dark(model: Any, *, flip_shift: str = 'exact',
@@ -64,8 +65,9 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
     for head, decoder in zip(heads, decoders):
         head.decoder = decoder
         is_stock = not isinstance(head, dark_heads.DarkHead)
+        # A stock decoder stays where the head is all that changes.
         if (flip_shift == 'exact' or score == 'similarity'
-                or decoder.NEEDS_HEAD):
+                or getattr(decoder, 'NEEDS_HEAD', True)):
             merge_exactly(head)
         if is_stock and isinstance(head, dark_heads.DarkHead):
             head.flip_shift = flip_shift
@@ -75,13 +77,16 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
 
 
 def _dark(head: Any, overrides: Dict[str, Any]) -> Any:
-    decoder = head.decoder
+    decoder, kind = head.decoder, _dark_class(head)
+    if kind and is_of_means(kind):
+        check_model(head, kind, overrides)
+        return decoder
     if isinstance(decoder, DarkCodec) and overrides:
         raise ValueError(
             f'the decoder is a {type(decoder).__name__} already; overrides '
             f'({", ".join(overrides)}) would be lost')
     found = read_by(decoder, head.loss_module, overrides)
-    if found.NEEDS_HEAD and not _dark_class(head):
+    if found.NEEDS_HEAD and not kind:
         raise ValueError(
             f'{type(found).__name__} reads in the hands of its own head, and '
             f'there is no DARK version of {type(head).__name__}')
@@ -94,14 +99,16 @@ def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
         if not _dark_class(head):
             raise ValueError("score='similarity' needs a head that has a DARK "
                              f'version, got {type(head).__name__}')
-        decoder.check_similarity(head.loss_module)
+        if isinstance(decoder, DarkCodec):
+            decoder.check_similarity(head.loss_module)
     if not hasattr(model, 'dataset_meta'):
         raise ValueError(
             "score='similarity' needs model.dataset_meta, as init_model gives "
             f'it, got a {type(model).__name__} without')
     return oks_sigmas(
         (model.dataset_meta or {}).get('sigmas'),
-        getattr(heads[0], 'out_channels', 0),
+        getattr(heads[0], 'out_channels',
+                getattr(heads[0], 'num_joints', 0)),
         (model.test_cfg or {}).get('output_keypoint_indices'))
 
 
@@ -116,7 +123,7 @@ def merge_exactly(head: Any) -> None:
 
 def _dark_class(head: Any) -> Any:
     """That of a stock or DARK head; ``None`` where there is none."""
-    if isinstance(head, dark_heads.DarkHead):
+    if isinstance(head, dark_heads.PromisingHead):
         return type(head)
     dark = getattr(dark_heads, HEADS.get(type(head).__name__, ''), None)
     return dark if dark and type(head) in dark.__bases__ else None

@@ -51,6 +51,11 @@ class PoseNetwork(nn.Module):
         if not isinstance(getattr(self.model.head, 'decoder', None),
                           DarkCodec):
             apply_dark(self.model)
+            if not isinstance(self.model.head.decoder, DarkCodec):
+                raise ValueError(
+                    'no file can end in the keypoints of a '
+                    f'{type(model.head).__name__}: it puts out positions, and '
+                    'there is no map to decode')
         if score is None:
             score = getattr(self.model.head, 'score', 'stock')
         self.decoder = DarkDecoder.from_codec(

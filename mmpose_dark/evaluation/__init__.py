@@ -23,6 +23,7 @@ from .metric import DarkCocoMetric
 from .ranking import (
     ap_gain,
     evaluated,
+    evaluated_in_image,
     mmpose_scores,
     promised_scores,
     promised_similarities,
@@ -38,7 +39,8 @@ __all__ = [
     'Reliability', 'add_intervals', 'ap_gain', 'build_test_runner',
     'calibration_report', 'coco_metric', 'compare', 'compare_each',
     'comparison_table',
-    'environment', 'evaluated', 'load', 'markdown_table',
+    'environment', 'evaluated', 'evaluated_in_image', 'load',
+    'markdown_table',
     'mmpose_scores', 'only_test', 'predict', 'promised_scores',
     'promised_similarities', 'reliability_table', 'report_text', 'summary',
     'take_turns', 'verdict', 'verdict_text'

@@ -54,9 +54,9 @@ def calibration_report(kept: KeptHeatmaps, found: Reliability,
         gap=None, gap_of_scores=None, bins=None, ap=None, ap_gain=None)
     if told:
         report.update(
-            gap=_gap_with_interval(
+            gap=gap_with_interval(
                 found, lambda part: part.promised(), rounds),
-            gap_of_scores=_gap_with_interval(
+            gap_of_scores=gap_with_interval(
                 found, lambda part: np.clip(part.scores, 0, 1), rounds),
             bins=[list(row) for row in found.bins()])
     if told and coco is not None:
@@ -72,7 +72,7 @@ def calibration_report(kept: KeptHeatmaps, found: Reliability,
     return report
 
 
-def _gap_with_interval(found: Reliability, promised: Callable[
+def gap_with_interval(found: Reliability, promised: Callable[
         [Reliability], np.ndarray], rounds: int) -> Interval:
     """Of :meth:`Reliability.gap`.
 

@@ -1,7 +1,7 @@
 """How well scores rank people: AP by one score against another."""
 import contextlib
 import io
-from typing import Any, Tuple
+from typing import Any, Sequence, Tuple
 
 import numpy as np
 
@@ -69,17 +69,35 @@ def evaluated(kept: KeptHeatmaps, coco: Any, points: np.ndarray,
     Returns:
         COCOeval: With the matches of every image.
     """
+    return evaluated_in_image(
+        coco, [s['img_id'] for s in kept.samples], kept.to_image(points),
+        scores, kept.sigmas)
+
+
+def evaluated_in_image(coco: Any, image_ids: Sequence[int],
+                       keypoints: np.ndarray, scores: np.ndarray,
+                       sigmas: np.ndarray) -> Any:
+    """:func:`evaluated`, of keypoints in pixels of the image.
+
+    Args:
+        coco (COCO): The annotations
+        image_ids (Sequence[int]): Whose image each of the N people is in
+        keypoints (np.ndarray): in shape (N, K, 2); image px
+        scores (np.ndarray): of people in shape (N,)
+        sigmas (np.ndarray): OKS constants in shape (K,)
+
+    Returns:
+        COCOeval: With the matches of every image.
+    """
     from xtcocotools.cocoeval import COCOeval
-    image = kept.to_image(points)
-    ones = np.ones((*image.shape[:2], 1))
+    ones = np.ones((*keypoints.shape[:2], 1))
     results = [
-        dict(image_id=s['img_id'], category_id=1, score=float(score),
-             keypoints=keypoints.ravel().tolist())
-        for s, score, keypoints in zip(
-            kept.samples, scores, np.concatenate([image, ones], 2))]
+        dict(image_id=image, category_id=1, score=float(score),
+             keypoints=points.ravel().tolist())
+        for image, score, points in zip(
+            image_ids, scores, np.concatenate([keypoints, ones], 2))]
     with contextlib.redirect_stdout(io.StringIO()):
-        found = COCOeval(coco, coco.loadRes(results), 'keypoints',
-                         kept.sigmas)
+        found = COCOeval(coco, coco.loadRes(results), 'keypoints', sigmas)
         found.evaluate()
     return found
 

@@ -9,9 +9,12 @@ from .heatmap import (
     DarkHeatmapHead,
     DarkViPNASHead,
 )
+from .means import DarkDSNTHead, DarkMeanHead, DarkRLEHead
+from .promise import PromisingHead
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
 __all__ = ['DarkAssociativeEmbeddingHead', 'DarkCIDHead', 'DarkCPMHead',
-           'DarkHead', 'DarkHeadMixin', 'DarkHeatmapHead', 'DarkInternetHead',
-           'DarkRTMCCHead', 'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin',
-           'DarkViPNASHead']
+           'DarkDSNTHead', 'DarkHead', 'DarkHeadMixin', 'DarkHeatmapHead',
+           'DarkInternetHead', 'DarkMeanHead', 'DarkRLEHead', 'DarkRTMCCHead',
+           'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin', 'DarkViPNASHead',
+           'PromisingHead']

@@ -10,7 +10,7 @@ from mmpose.registry import VISUALIZERS
 from mmpose.structures import merge_data_samples
 
 from ..codecs import DarkCodec
-from ..heads import DarkHead
+from ..heads import PromisingHead
 from ..model import apply_dark, merge_exactly
 from . import labels, magnify
 from .uncertainty import draw_ellipses
@@ -67,7 +67,7 @@ class PoseReaders:
         if uncertainty:
             head = self.models['DARK'].head
             merge_exactly(head)  # a stock head becomes the DARK one
-            if not isinstance(head, DarkHead):
+            if not isinstance(head, PromisingHead):
                 raise ValueError(
                     'uncertainty needs a head that has a DARK version, got '
                     f'{type(head).__name__}')
@@ -150,7 +150,9 @@ class PoseReaders:
 
     @property
     def _dof(self) -> float:
-        dof: float = self.models['DARK'].head.decoder.dof
+        head = self.models['DARK'].head
+        told = head if isinstance(head, PromisingHead) else head.decoder
+        dof: float = told.dof
         return dof
 
     @property

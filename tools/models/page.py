@@ -16,10 +16,13 @@ REASONS = {
     'queries': 'a decoder of queries puts out coordinates; there is no map',
     'numbers': 'a fully connected layer puts out coordinates, and nothing of '
                'how sure they are',
+    'no peak': 'positions are no peaks of a map, so they stay as they are; '
+               'the head adds covariances and similarities, from the '
+               'distribution that the loss has learned',
     'lifting': 'poses are lifted from keypoints to space; there is no image. '
                'Make the network before it DARK',
-    'means': 'the position is the mean of a map of any shape; there is no '
-             'peak to refine',
+    'means': 'the position is the mean of a map whose shape the loss leaves '
+             'open; there is no peak to refine, and its width is no error',
     'grids': 'joints are numbers in the cells of a grid (YOLOX-Pose) or the '
              'means of bins (RTMO)',
 }

@@ -27,7 +27,7 @@ from mmpose.structures import PoseDataSample
 from mmpose_dark.alignment import check_alignment, entries
 from mmpose_dark.codecs import CODECS
 from mmpose_dark.consistency import contradictions
-from mmpose_dark.conventions import HEADS, OTHER_CODECS
+from mmpose_dark.conventions import HEADS, MEAN_HEADS, OTHER_CODECS
 
 PACKAGE = Path(mmpose.__file__).parent
 #: a wheel carries the configs inside the package, a clone beside it
@@ -83,6 +83,10 @@ def examine(path: Path) -> Found:
         assert name in OTHER_CODECS or 'discs and offsets' in str(error)
         return Found(name, why=OTHER_CODECS.get(name, ('offsets', ))[0])
     assert complete(dark, head)
+    if head.replace('Dark', '') in MEAN_HEADS:
+        # Positions are MMPose's own.
+        _, head, covariance = predicts(dark, head)
+        return Found(name, '', head, covariance, 'no peak')
     student = dark.model.get('student_cfg')
     if student:  # a network in a config of its own
         assert dark.model.type == 'mmpose_dark.DarkDWPoseDistiller'
@@ -169,13 +173,14 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
         parts[-1]['output_covariance'] = False
         built = MODELS.build(model.head).eval()
     pose_head = getattr(built, 'pose_head', built)  # of VisPredictHead
-    decoder = pose_head.decoder
+    decoder = decoder_of(pose_head)
     feats = features(model, pose_head)
     if model.test_cfg.get('flip_test'):
         feats = [feats, features(model, pose_head)]
     size = np.array(decoder.input_size)
-    shape = OF_SPACE.get(head) or (1, getattr(
-        pose_head, 'num_keypoints', None) or pose_head.out_channels, 2)
+    num = next(filter(None, (getattr(pose_head, name, None) for name in (
+        'num_keypoints', 'num_joints', 'out_channels'))))
+    shape = OF_SPACE.get(head) or (1, num, 2)
     sample = PoseDataSample(metainfo=dict(
         flip_indices=list(range(shape[1]))[::-1],
         input_size=decoder.input_size, input_scale=size / 2))
@@ -197,6 +202,11 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     return type(decoder).__name__, head, covariance
 
 
+def decoder_of(head: Any) -> Any:
+    """What decodes; of integral regression that is inside of another."""
+    return getattr(head.decoder, 'keypoint_codec', head.decoder)
+
+
 def features(model: Config, head: Any) -> Any:
     """What the head gets for an image, but random numbers."""
     if hasattr(head, 'in_featuremap_size'):  # of SimCC: the size is known
@@ -211,7 +221,7 @@ def features(model: Config, head: Any) -> Any:
     return random_like(
         features_on_meta(json.dumps(parts, sort_keys=True),
                          model.head.get('in_channels')),
-        head.decoder.input_size)
+        decoder_of(head).input_size)
 
 
 def without(node: Any, *keys: str) -> Any:
@@ -252,6 +262,8 @@ def random_like(feats: Any, input_size: Sequence[int]) -> Any:
     """Random numbers in the nest of some features, for an input size."""
     if not isinstance(feats, torch.Tensor):
         return type(feats)(random_like(part, input_size) for part in feats)
+    if feats.ndim == 2:  # averaged over the image
+        return torch.randn(feats.shape)
     height, width = feats.shape[-2:]
     return torch.randn(*feats.shape[:2], height * input_size[1] // 256,
                        width * input_size[0] // 256)
