@@ -178,9 +178,9 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     if model.test_cfg.get('flip_test'):
         feats = [feats, features(model, pose_head)]
     size = np.array(decoder.input_size)
-    num = next(filter(None, (getattr(pose_head, name, None) for name in (
-        'num_keypoints', 'num_joints', 'out_channels'))))
-    shape = OF_SPACE.get(head) or (1, num, 2)
+    counts = [getattr(pose_head, name, None) for name in (
+        'num_keypoints', 'num_joints', 'out_channels')]
+    shape = OF_SPACE.get(head) or (1, next(filter(None, counts)), 2)
     sample = PoseDataSample(metainfo=dict(
         flip_indices=list(range(shape[1]))[::-1],
         input_size=decoder.input_size, input_scale=size / 2))
