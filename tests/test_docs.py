@@ -54,6 +54,18 @@ def test_a_triangulation_of_exact_views_is_exact(example, rng):
     np.testing.assert_allclose(found, truth, atol=1e-9)
 
 
+def test_three_vectors_are_read_between_the_bins(example):
+    found = example('rtmw3d').errors(joints=100)
+    for unit in (0, 1):
+        highest, dark, promised = (
+            {name: found[name, how][unit] for name in ('sure', 'in doubt')}
+            for how in ('highest bins', 'DARK', 'promised'))
+        assert dark['sure'] < .05 * highest['sure']
+        assert dark['in doubt'] < highest['in doubt']
+        assert abs(promised['in doubt'] / dark['in doubt'] - 1) < .15
+        assert dark['sure'] < promised['sure'] < .5 * promised['in doubt']
+
+
 def test_the_ellipses_of_drawn_heatmaps_hold(example, rng):
     """The examples show what is true, and not too careful by much.
 
