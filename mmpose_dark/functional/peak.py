@@ -133,7 +133,7 @@ def _near(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
     # What is below zero adds to no peak: leaving it out, at the price of a
     # copy, halves the energy of noise.
     known = xp.put_where(~known, known, lambda which: _bound(
-        xp, xp.at_least(maps[which], 0.), [pixel[which] for pixel in raw],
+        xp, xp.positive(maps, which), [pixel[which] for pixel in raw],
         kernel) < limit[which])
     return (*at, value, window, known)
 

@@ -232,6 +232,10 @@ def test_small_operations(rng, xp, of):
     assert to_numpy(xp.amax(of(ties))).tolist() == [2, 1]
     kept = of(array)
     np.testing.assert_array_equal(
+        to_numpy(xp.positive(kept, of(np.array([2, 0])))),
+        array[[2, 0]].clip(0))
+    np.testing.assert_array_equal(to_numpy(kept), array)  # a copy is changed
+    np.testing.assert_array_equal(
         to_numpy(xp.clip(kept, -.5, .5)), array.clip(-.5, .5))
     np.testing.assert_array_equal(
         to_numpy(xp.at_least(kept, .1)), array.clip(.1))

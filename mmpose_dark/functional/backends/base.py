@@ -103,6 +103,10 @@ class Backend(abc.ABC):
         """Nothing below ``low``."""
 
     @abc.abstractmethod
+    def positive(self, maps: Any, which: Any) -> Any:
+        """One copy of some maps, with nothing below 0."""
+
+    @abc.abstractmethod
     def product(self, left: Any, right: Any) -> Any:
         """Product of two matrices, one of which may be long."""
 

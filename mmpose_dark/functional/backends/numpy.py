@@ -88,6 +88,10 @@ class NumpyBackend(Backend):
     def clip(self, array: Any, low: Any, high: Any) -> np.ndarray:
         return np.minimum(np.maximum(array, low), high)  # np.clip is slow
 
+    def positive(self, maps: np.ndarray, which: Any) -> np.ndarray:
+        out: np.ndarray = maps[which]
+        return np.maximum(out, 0, out=out)
+
     def product(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         if left.size * right.shape[1] <= ONE_THREAD:
             return left @ right

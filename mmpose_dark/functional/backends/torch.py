@@ -84,6 +84,9 @@ class TorchBackend(Backend):
     def at_least(self, array: Tensor, low: float) -> Tensor:
         return array.clamp(min=low)
 
+    def positive(self, maps: Tensor, which: Any) -> Tensor:
+        return maps[which].clamp(min=0)
+
     def product(self, left: Tensor, right: Tensor) -> Tensor:
         return left @ right
 
