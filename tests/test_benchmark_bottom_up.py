@@ -23,14 +23,16 @@ def drawn(tmp_path_factory):
     return make_groups(tmp_path_factory.mktemp('groups'), 8, seed=2)
 
 
-def found(drawn, rng, off, missed=0.):
+def found(drawn, rng, off, missed=0., promised=None):
     """People off by so many px, some missed, and one who is not there."""
     out = {}
     for number, (keypoints, _) in benchmark.truths(drawn).items():
         people = [person[:, :2] + rng.normal(0, off, (17, 2))
                   for person in keypoints if rng.random() >= missed]
         people.append(rng.uniform(0, 200, (17, 2)))
-        out[number] = np.array(people), rng.random(len(people))
+        covariances = promised and promised**2 * np.broadcast_to(
+            np.eye(2), (len(people), 17, 2, 2))
+        out[number] = np.array(people), rng.random(len(people)), covariances
     return out
 
 
@@ -45,7 +47,7 @@ def test_average_precision_is_that_of_coco(drawn, rng):
     results = [dict(image_id=number, category_id=1, score=float(score),
                     keypoints=np.append(person, np.ones((17, 1)), 1
                                         ).ravel().tolist())
-               for number, (people, scores) in predictions.items()
+               for number, (people, scores, _) in predictions.items()
                for person, score in zip(people, scores)]
     evaluator = COCOeval(coco, coco.loadRes(results), 'keypoints', SIGMAS)
     for step in 'evaluate', 'accumulate', 'summarize':
@@ -57,9 +59,10 @@ def test_average_precision_is_that_of_coco(drawn, rng):
 def test_errors_are_of_seen_joints_of_found_people(drawn, rng):
     truth = benchmark.truths(drawn)
     predictions = found(drawn, rng, 0., .3)
-    for number, (people, _) in predictions.items():
-        errors, oks = benchmark.matched(people + (.6, .8), truth[number],
-                                        SIGMAS)
+    for number, (people, *_) in predictions.items():
+        errors, squares, oks = benchmark.matched(
+            people + (.6, .8), None, truth[number], SIGMAS)
+        assert not len(squares)
         there = oks > 0
         assert there.sum() == len(people) - 1
         np.testing.assert_allclose(errors, 1)
@@ -72,7 +75,7 @@ def test_intervals_are_of_pairs(drawn, rng, monkeypatch):
     base, better, nobody = (
         benchmark.measure(some, truth, drawn, SIGMAS) for some in (
             found(drawn, rng, 3.), found(drawn, rng, 1.),
-            {n: (np.zeros((0, 17, 2)), np.zeros(0)) for n in truth}))
+            {n: (np.zeros((0, 17, 2)), np.zeros(0), None) for n in truth}))
     gain, low, high = benchmark.intervals(better, base)
     assert high[0] < 0 < low[2]
     assert (low <= gain).all() and (gain <= high).all()
@@ -80,6 +83,23 @@ def test_intervals_are_of_pairs(drawn, rng, monkeypatch):
     assert not np.any(same)
     median, share, precision = benchmark.summary(nobody)
     assert np.isnan(median) and share == precision == 0
+
+
+def test_ellipses_hold_what_is_promised(drawn, rng):
+    """Of normal errors of half the covariance, nearly all; of more, fewer."""
+    truth = benchmark.truths(drawn)
+    told = [benchmark.shares(benchmark.measure(
+        found(drawn, rng, 2., .2, promised), truth, drawn, SIGMAS)['squares'])
+        for promised in (2 * 2**.5, 2., 1.)]
+    for level, *inside in zip(benchmark.LEVELS, *told):
+        # By the normal law, of which 2 is the standard deviation.
+        limit = 1.5 * ((1 - level / 100)**(-2 / 3) - 1)
+        for share, factor in zip(inside, (2., 1., .25)):
+            assert abs(share - 100 * (1 - np.exp(-limit * factor / 2))) < 7
+    rows = [dict(network='A', targets='DARK', reading='ours', inside=told[0]),
+            dict(network='A', targets='DARK', reading='stock', inside=[])]
+    assert benchmark.ellipses(rows).count('ours') == 1
+    assert 'stock' not in benchmark.ellipses(rows)
 
 
 def test_table_says_what_is_better_than_the_baseline():

@@ -7,6 +7,8 @@ never saw: the whole of MMPose's way, from the file to joints in the picture.
 - Median error: of the joints, labelled and not hidden, of people that were
   found (one to one, by the largest OKS, at least .3); px of the picture.
 - AP: COCO's, by xtcocotools.
+- Ellipses: how many % of those joints are in that of so many, by the law of
+  mmpose_dark.functional.coverage, where a head tells covariances.
 
 Intervals are of 95 %, by a paired bootstrap over pictures. Trainings that were
 done before, in --out, are taken as they are. Prints Markdown, writes JSON.
@@ -28,6 +30,7 @@ from mmpose_dark.markdown import markdown_table
 RESAMPLES, SEED = 1000, 0
 #: people of a picture that COCO counts
 MOST = 20
+LEVELS = 50, 68, 90, 95, 99
 
 
 # ---- train
@@ -77,7 +80,9 @@ def train(cfg, folder):
 
 
 def predict(cfg, weights, samples):
-    """Of each picture people (N, 17, 2) and scores (N, ); and what ran it."""
+    """Of each picture people (N, 17, 2), scores (N, ) and, where there are
+    any, covariances (N, 17, 2, 2); and what ran it.
+    """
     import torch
     from mmpose_dark.evaluation import build_test_runner
     runner = build_test_runner(cfg, weights, weights.parent / 'test')
@@ -89,7 +94,8 @@ def predict(cfg, weights, samples):
                 people = sample.pred_instances
                 found.append((sample.img_id, people.keypoints,
                               people.get('bbox_scores',
-                                         people.keypoint_scores.mean(-1))))
+                                         people.keypoint_scores.mean(-1)),
+                              people.get('keypoint_covariances')))
                 samples.setdefault(sample.img_id, batch)
     return {number: rest for number, *rest in found}, runner
 
@@ -104,22 +110,35 @@ def truths(path):
             for number, some in people.items()}
 
 
-def matched(found, truth, sigmas):
-    """Errors of seen joints (px) of matched people, and the OKS of all."""
+def pairs(found, truth, sigmas):
+    """Who was found (M, ) as whom (M, ), and the OKS of each pair."""
     from scipy.optimize import linear_sum_assignment
     keypoints, areas = truth
-    if not len(found):
-        return np.zeros(0), np.zeros(len(areas))
     gap = np.linalg.norm(found[:, None] - keypoints[..., :2], axis=-1)
     oks = np.exp(-gap**2 / (8 * sigmas**2 * areas[:, None]))
     labelled = keypoints[..., 2] > 0
     oks = (oks * labelled).sum(-1) / labelled.sum(-1)  # (found, truth)
     rows, columns = linear_sum_assignment(-oks)
     good = oks[rows, columns] > .3
-    rows, columns = rows[good], columns[good]
+    return rows[good], columns[good], oks[rows, columns][good]
+
+
+def matched(found, covariances, truth, sigmas):
+    """Of seen joints of matched people errors (px) and, where there are
+    covariances, squared errors in units of these; and the OKS of all.
+    """
+    from mmpose_dark.functional import mahalanobis
+    keypoints, areas = truth
     of_people = np.zeros(len(areas))
-    of_people[columns] = oks[rows, columns]
-    return gap[rows, columns][keypoints[columns, :, 2] == 2], of_people
+    if not len(found):
+        return np.zeros(0), np.zeros(0), of_people
+    rows, columns, of_people_found = pairs(found, truth, sigmas)
+    of_people[columns] = of_people_found
+    seen = keypoints[columns, :, 2] == 2
+    errors = (found[rows] - keypoints[columns, :, :2])[seen]
+    squares = np.zeros(0) if covariances is None else mahalanobis(
+        errors, covariances[rows][seen])
+    return np.linalg.norm(errors, axis=-1), squares, of_people
 
 
 def coco_matches(found, path, sigmas):
@@ -131,7 +150,7 @@ def coco_matches(found, path, sigmas):
         results = [dict(
             image_id=number, category_id=1, score=float(score),
             keypoints=np.append(person, np.ones((17, 1)), 1).ravel().tolist())
-            for number, (people, scores) in found.items()
+            for number, (people, scores, *_) in found.items()
             for person, score in zip(people, scores)]
         evaluator = COCOeval(coco, coco.loadRes(results), 'keypoints', sigmas)
         evaluator.evaluate()
@@ -160,10 +179,11 @@ def average_precision(matches):
 def measure(found, truth, path, sigmas):
     """Pictures in one order: errors, OKS, and COCO's matches."""
     numbers = sorted(truth)
-    errors, oks = zip(*(matched(found[n][0], truth[n], sigmas)
-                        for n in numbers))
+    errors, squares, oks = zip(*(
+        matched(found[n][0], found[n][2], truth[n], sigmas) for n in numbers))
     matches = coco_matches(found, path, sigmas)
-    return dict(errors=errors, oks=oks, matches=[matches[n] for n in numbers])
+    return dict(errors=errors, squares=np.concatenate(squares), oks=oks,
+                matches=[matches[n] for n in numbers])
 
 
 def summary(one, index=None):
@@ -237,7 +257,15 @@ def rows_of(name, targets, args):
             network=name, targets=targets, reading=reading,
             is_base=reading == base, values=summary(one).tolist(),
             gain=gain.tolist(), low=low.tolist(), high=high.tolist(),
-            ms=ms[reading], times=ms[base] / ms[reading])
+            ms=ms[reading], times=ms[base] / ms[reading],
+            inside=shares(one['squares']))
+
+
+def shares(squares):
+    """How many % are in the ellipse of each of the levels; empty: of none."""
+    from mmpose_dark.functional import ellipse_limit
+    return [100 * float(np.mean(squares < ellipse_limit(level / 100)))
+            for level in LEVELS] if len(squares) else []
 
 
 def table(rows):
@@ -256,6 +284,15 @@ def table(rows):
           f'{row["values"][1]:.1f}', f'{row["values"][2]:.2f}',
           gained(row, 2, 2), f'{row["times"]:.1f} x'] for row in rows],
         text_columns=3)
+
+
+def ellipses(rows):
+    """Markdown."""
+    return markdown_table(
+        ['network', 'targets', 'read by', *(f'{n} %' for n in LEVELS)],
+        [[row['network'], row['targets'], row['reading'], *(
+            f'{share:.1f}' for share in row['inside'])]
+         for row in rows if row['inside']], text_columns=3)
 
 
 def main():
@@ -295,7 +332,7 @@ def main():
             if not args.targets or targets in args.targets
             for row in rows_of(name, targets, args)]
     (args.out / 'bottom_up.json').write_text(json.dumps(rows, indent=1))
-    text = table(rows)
+    text = f'{table(rows)}\n\nJoints in the ellipse of:\n\n{ellipses(rows)}'
     (args.out / 'bottom_up.md').write_text(text + '\n')
     print(text)
 

@@ -63,7 +63,10 @@ def read_by_stock(cfg, **decoder):
 def read_by_dark(cfg, head=True, **decoder):
     """What darkify makes of it."""
     from mmpose_dark import darkify
-    return darkify(cfg, head=head, **decoder)
+    dark = darkify(cfg, head=head, **decoder)
+    if head:
+        dark.model.head.output_covariance = True
+    return dark
 
 
 def trained_on_stock_targets(cfg):
