@@ -279,33 +279,34 @@ class DarkAssociativeEmbedding(DarkCodec, AssociativeEmbedding):
             *(array.detach().cpu().numpy() for array in peaks))
         found: List[Tuple[np.ndarray, ...]] = [
             self._refined(of_image, where_they_are(maps.cpu()),
-                          where_they_are(its_tags.cpu()), factor)
+                          where_they_are(its_tags.cpu()), factor,
+                          return_covariance)
             for of_image, maps, its_tags in zip(groups, heatmaps, tags)]
-        columns = tuple(map(list, zip(*found)))
-        return columns if return_covariance else columns[:3]
+        return tuple(map(list, zip(*found)))
 
     def _refined(self, groups: np.ndarray, heatmaps: np.ndarray,
-                 tags: np.ndarray, factor: Tuple[float, float]
-                 ) -> Tuple[np.ndarray, ...]:
-        """Positions, scores and covariances of the people of an image.
+                 tags: np.ndarray, factor: Tuple[float, float],
+                 return_covariance: bool) -> Tuple[np.ndarray, ...]:
+        """What :meth:`batch_decode` returns of an image.
 
         Args:
             groups (np.ndarray): in shape (N, K, 3): pixel of the peak and
                 score; 0 where there is none
             heatmaps, tags (np.ndarray): in shape (K, H, W) and (L*K, H, W)
             factor (tuple): Input px per px of the map
+            return_covariance (bool): As there
         """
         peaks, scores = groups[..., :2], groups[..., 2]
         people_scores = scores.mean(-1)
         if len(groups):
             peaks, scores = self._fill_missing_keypoints(
                 peaks, scores, heatmaps, tags)
-        keypoints, covariances = F.refine_keypoints(
-            heatmaps, peaks, self.sigma, return_covariance=True)
+        keypoints, *covariances = F.refine_keypoints(
+            heatmaps, peaks, self.sigma, return_covariance=return_covariance)
         scale = 1. if self.calibration is None else self.calibration[0]
         return (F.scale_keypoints(keypoints, factor, self.centre), scores,
-                people_scores, F.scale_covariances(covariances, factor)
-                * scale)
+                people_scores, *(F.scale_covariances(c, factor) * scale
+                                 for c in covariances))
 
     def _check(self, heatmaps: Any, tags: Any) -> None:
         """Refuse what stock steps would stumble over."""
