@@ -79,6 +79,27 @@ def test_positions_are_between_the_pixels(rng, udp, size):
                                atol=1e-3)
 
 
+@both_alignments
+def test_covariances_are_as_large_as_the_person_and_the_peak_say(rng, udp):
+    codec = DarkDecoupledHeatmap(**SMALL, use_udp=udp)
+    points = rng.uniform(20, 100, (4, K, 2)) * np.linspace(.3, 1, 4)[
+        :, None, None]
+    maps = drawn(points, codec, (128, 128)) * rng.uniform(
+        .3, 1, (4, K, 1, 1))
+    read, _, found = codec.read(maps, return_covariance=True)
+    assert abs(read - points).max() < .5
+    pixel = 127 / 31 if udp else 4
+    corners = np.concatenate([read.min(1), read.max(1)], 1)[
+        :, [0, 1, 0, 3, 2, 1, 2, 3]].reshape(4, 4, 2) / pixel
+    sigmas = codec._get_instance_wise_sigmas(corners)  # MMPose's
+    spread = F.focal_spread(maps.max((2, 3)), sigmas[:, None].clip(1 / 6))
+    np.testing.assert_allclose(
+        np.linalg.det(found)**.25, pixel * spread.clip(12**-.5), rtol=.005)
+    twice = DarkDecoupledHeatmap(**SMALL, use_udp=udp, calibration=(4, 3))
+    np.testing.assert_allclose(
+        twice.read(maps, return_covariance=True)[-1], 4 * found, rtol=1e-6)
+
+
 def people(rng):
     """Joints (N, K, 2), visibilities, corners of boxes of any size."""
     points = rng.uniform(30, 90, (20, K, 2))
@@ -138,6 +159,14 @@ def test_targets_of_one_and_of_all(rng, udp):
     nobody = codec.encode(np.zeros((0, K, 2)))
     assert nobody['heatmaps'].shape == (K + 1, 32, 32)
     assert nobody['instance_heatmaps'].shape == (0, 32, 32)
+    # Who is out of the picture is not learned, nor who is not visible.
+    points, visible, boxes = data
+    points[0], visible[1] = points[0] - 300, 0
+    boxes[0] -= 300
+    codec = DarkDecoupledHeatmap(**SMALL, use_udp=udp)
+    seen = codec.encode(points, visible, boxes)
+    assert len(seen['instance_coords']) <= 18
+    assert (seen['keypoint_weights'] == 1).all()
     # Of hardly any size: one pixel, and a number.
     point = codec.encode(np.full((1, K, 2), 50.3))['instance_heatmaps']
     assert point.sum() == K
@@ -296,6 +325,14 @@ def test_whole_model_predicts_an_image(rng):
     other.load_state_dict(model.state_dict(), strict=True)
     image = rng.integers(0, 255, (100, 150, 3), dtype=np.uint8)
     its = inference_bottomup(other, image)[0].pred_instances
+    # All of it as MMPose has it: the same people, pass by pass.
+    apply_dark(other, flip_shift='stock', decoding='shift')
+    same = inference_bottomup(other, image)[0].pred_instances
+    np.testing.assert_allclose(same.keypoints, its.keypoints, atol=1e-3)
+    np.testing.assert_allclose(same.keypoint_scores, its.keypoint_scores,
+                               rtol=1e-5)
+    other = init_model(thin(load_config(CONFIGS[0])), device='cpu')
+    other.load_state_dict(model.state_dict(), strict=True)
     assert apply_dark(other) is other
     assert type(other.head) is type(model.head)
     mine, same = (inference_bottomup(net, image)[0].pred_instances
