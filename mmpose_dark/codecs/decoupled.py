@@ -36,8 +36,10 @@ class DarkDecoupledHeatmap(MapCodec, DecoupledHeatmap):
     those of training and say how many input pixels a pixel of a map is.
 
     Targets are not the same: each is drawn around the pixel that the joint is
-    in, as the paper's own code does. MMPose draws it there or one pixel to the
-    left and above, as the size of the person has it.
+    in, as the paper's own code does. MMPose draws people of some sizes a pixel
+    further to the left and above than others. Both are read alike: half a
+    pixel is added, which is right for these targets, and for MMPose's on
+    average.
 
     Note:
 
