@@ -1,9 +1,12 @@
 """Covariances of positions that are no peaks: RLE and DSNT."""
+import json
+
 import numpy as np
 import pytest
 import torch
 from mmpose_dark import apply_dark, darkify, heads
 from mmpose_dark import functional as F
+from conftest import run_tool
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mmengine.config import Config
@@ -204,6 +207,11 @@ def test_rle_loss_leaves_sigma_open_and_the_flow_tells():
 
 
 def test_rle_needs_its_loss():
+    head = build('DarkRLEHead')  # as it may be set later
+    head.loss_module = MODELS.build(dict(type='SmoothL1Loss'))
+    head.output_covariance = True
+    with pytest.raises(ValueError, match='need an RLELoss'):
+        predict(head)
     with pytest.raises(ValueError, match='need an RLELoss.*got a SmoothL1'):
         heads.DarkRLEHead.check_loss(MODELS.build(dict(type='SmoothL1Loss')))
 
@@ -303,6 +311,42 @@ def test_apply_dark_does_what_darkify_does(kind):
     assert (said.keypoint_scores < 1).all()
 
 
+def estimator(kind='RLEHead'):
+    """A small one that is stock."""
+    torch.manual_seed(0)
+    model = MODELS.build(dict(
+        type='TopdownPoseEstimator', head=head_config(kind),
+        neck=dict(type='GlobalAveragePooling'), backbone=dict(
+            type='ResNet', depth=18, num_stages=1, strides=(1, ),
+            dilations=(1, ), out_indices=(0, ), base_channels=8,
+            stem_channels=8))).eval()
+    model.dataset_meta = dict(
+        sigmas=SIGMAS, flip_indices=FLIP, keypoint_id2name=dict(
+            enumerate(['nose', 'left eye', 'right eye'])))
+    return model
+
+
+def test_the_head_is_swapped_whatever_merge_is_asked_for():
+    model = apply_dark(estimator(), flip_shift='stock')
+    assert type(model.head) is heads.DarkRLEHead
+    assert type(model.head.decoder).__name__ == 'RegressionLabel'
+
+
+def test_no_file_ends_in_numbers():
+    from mmpose_dark.deploy import PoseNetwork
+    with pytest.raises(ValueError, match='no file can end in the keypoints '
+                       'of a RLEHead'):
+        PoseNetwork(estimator())
+
+
+def test_the_demo_draws_their_ellipses():
+    from mmpose_dark.visualization.poses import PoseReaders
+    readers = PoseReaders(estimator(), uncertainty=True, score='similarity')
+    assert isinstance(readers.models['DARK'].head, heads.DarkRLEHead)
+    assert readers.models['DARK'].head.output_covariance
+    assert readers._dof == F.TAIL_DOF
+
+
 @KINDS
 def test_what_has_no_effect_is_refused(kind):
     cfg = Config(dict(model=dict(type='TopdownPoseEstimator',
@@ -387,6 +431,22 @@ def test_losses_that_leave_the_map_open_are_refused():
         predict(head)
 
 
+@pytest.mark.parametrize('flip', [False, True])
+def test_dsnt_covariance_is_that_of_the_merged_map(flip):
+    head = build('DarkDSNTHead', output_covariance=True, beta=30.)
+    preds, fields = predict(head, flip, output_heatmaps=True)
+    with torch.no_grad():
+        torch.manual_seed(1)
+        _, maps = head((torch.randn(2, *FEATS['DSNTHead']), ))
+    for i, pred in enumerate(preds):
+        merged = fields[i].heatmaps.numpy()
+        assert np.allclose(merged, maps[i].numpy(), 1e-3) != flip
+        want = 16 * F.map_covariance(merged, pred.keypoints[0] / 4, 1.5)
+        factor = SCALE / SIZE
+        np.testing.assert_allclose(pred.keypoint_covariances[0],
+                                   want * np.outer(factor, factor), rtol=1e-4)
+
+
 def test_heatmaps_are_given_as_ever():
     wanted, fields = predict(build('DSNTHead'), True, output_heatmaps=True)
     preds, got = predict(build('DarkDSNTHead', output_covariance=True), True,
@@ -394,3 +454,24 @@ def test_heatmaps_are_given_as_ever():
     for one, other in zip(fields, got):
         torch.testing.assert_close(one.heatmaps, other.heatmaps)
     assert 'keypoint_covariances' in preds[0]
+
+
+# ---- the command that measures
+
+
+@pytest.mark.slow
+def test_trained_and_measured(tmp_path, capsys):
+    assert run_tool(
+        'miniature/means.py', '--out', tmp_path, '--networks', 'DSNT', 'IPR',
+        '--seeds', 0, '--epochs', 1, '--train', 8, '--val', 6, '--rounds',
+        20) is None
+    said = capsys.readouterr()
+    assert 'IPR-seed0: this config of' in said.err  # refused, and shown
+    found = json.loads((tmp_path / 'means.json').read_text())
+    assert list(found) == ['DSNT, seed 0', 'IPR, seed 0']
+    for one in found.values():
+        shares, low, high = np.transpose(one['ellipses'])
+        assert (np.diff(shares) >= 0).all() and (low <= high).all()
+        assert 0 <= one['gap'][0] <= 1 and np.isfinite(one['nll'])
+        assert one['gain'][1] <= one['gain'][0] <= one['gain'][2]
+    assert (tmp_path / 'means.md').read_text() in said.out
