@@ -53,10 +53,12 @@ def higher_hrnet():
     return cfg
 
 
-def read_by_stock(cfg, **decoder):
-    """As the stock config does: enlarge, then a quarter of a pixel."""
+def read_by_stock(cfg, shift_heatmap=None, **decoder):
+    """As the stock config does; of HigherHRNet: enlarge, then step."""
     cfg = copy.deepcopy(cfg)
     cfg.model.head.decoder.update(decoder)
+    if shift_heatmap is not None:
+        cfg.model.test_cfg.shift_heatmap = shift_heatmap
     return cfg
 
 
@@ -137,11 +139,11 @@ NETWORKS = {
             'DarkAssociativeEmbedding': partial(read_by_dark, head=False),
             '... and its head': read_by_dark,
         }),
-        # Drawn on the nearest pixel, whose index is at its corner: 1.5 px is
-        # where the enlarged map has it.
+        # Drawn on the nearest pixel, whose index is at its corner: enlarged it
+        # is at 1.5 px, and half a px further after the best whole-pixel flip.
         'stock': (trained_on_stock_targets, {
             'AssociativeEmbedding, aligned': partial(
-                read_by_stock, decode_center_shift=-1.5),
+                read_by_stock, shift_heatmap=True, decode_center_shift=-2.),
             'AssociativeEmbedding, as it is': read_by_stock,
             'DarkAssociativeEmbedding, its head': partial(
                 read_by_dark, decode_center_shift=0.),
