@@ -32,7 +32,7 @@ def check_config(cfg: Any, head: bool) -> None:
         if not head:
             raise ValueError(
                 'its positions are no peaks and cannot be refined. Use '
-                'head=True: it adds covariances and similarities')
+                'head=True (--head): it adds covariances and similarities')
 
 
 def check_no_effect(name: str, switches: Sequence[str]) -> None:

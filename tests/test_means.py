@@ -13,6 +13,7 @@ from mmengine.config import Config
 from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
+from mmpose_dark.config import load_config
 from mmpose_dark.functional.means import likeliest_covariance
 from mmpose_dark.heads.means import sample_flow
 from scipy.integrate import quad
@@ -26,6 +27,8 @@ SIGMAS = [.03, .05, .08]
 STOCK = 'mmpose::body_2d_keypoint/'
 RLE = STOCK + ('topdown_regression/coco/'
                'td-reg_res50_rle-8xb64-210e_coco-256x192.py')
+DSNT = STOCK + ('integral_regression/coco/'
+                'ipr_res50_dsnt-8xb64-210e_coco-256x256.py')
 FEATS = {'RLEHead': (8, 1, 1), 'DSNTHead': (8, 4, 3)}
 
 
@@ -309,6 +312,15 @@ def test_apply_dark_does_what_darkify_does(kind):
     with torch.no_grad():
         said = built.predict(inputs, [sample(), sample()])[0].pred_instances
     assert (said.keypoint_scores < 1).all()
+
+
+@pytest.mark.parametrize('stock', [RLE, DSNT])
+def test_a_stock_config_is_told_the_constants(stock):
+    cfg = darkify(stock, head=True, score='similarity')
+    assert cfg.model.head.score == 'similarity'
+    assert len(cfg.model.head.sigmas) == 17 == cfg.model.head.num_joints
+    assert cfg.codec == load_config(stock).codec
+    assert cfg.custom_imports['imports'][0] == 'mmpose_dark'
 
 
 def estimator(kind='RLEHead'):
