@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from mmpose_dark.functional import decode_heatmaps, encode_heatmaps
+from mmpose_dark.functional.backends import backend_of
+from mmpose_dark.functional.covariance import _size
 from scipy import stats
 
 WIDTH, HEIGHT = 48, 64
@@ -405,3 +407,17 @@ def test_another_modulation_is_no_other_covariance(rng):
                      for mean in rng.uniform((20, 28), (26, 36), (5, 2))])
     np.testing.assert_allclose(covariances(maps, blur_kernel_size=17),
                                covariances(maps), rtol=.02, atol=.02)
+
+
+@pytest.mark.parametrize('axes', [1, 2, 3])
+def test_the_size_of_a_spread_solves_its_equation(rng, axes):
+    """det(sigma^2 I + lambda C) is sigma^(2 D) / peak^2, for any peak."""
+    root = rng.uniform(-2, 2, (500, axes, axes))
+    inverse = root @ root.swapaxes(1, 2) + .01 * np.eye(axes)
+    det, peak = np.linalg.det(inverse), 10**rng.uniform(-6, 0, 500)
+    trace = np.trace(inverse, axis1=1, axis2=2)
+    minors = (trace**2 - np.trace(inverse @ inverse, axis1=1, axis2=2)) / 2
+    size = _size(backend_of(det), peak, [minors, trace][3 - axes:], det, 1.5)
+    found = np.linalg.det(1.5**2 * np.eye(axes) + size[:, None, None] *
+                          np.linalg.inv(inverse))
+    np.testing.assert_allclose(found, 1.5**(2 * axes) / peak**2, rtol=1e-3)

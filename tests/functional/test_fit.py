@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from conftest import as_kind, to_numpy
 from mmpose_dark.functional.backends import backend_of
-from mmpose_dark.functional.fit import newton_step, pairs
+from mmpose_dark.functional.fit import adjugate, newton_step, pairs
 
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
@@ -29,3 +29,15 @@ def test_a_newton_step_solves_and_knows_what_is_definite(rng, axes, kind):
     np.testing.assert_allclose(step, want, rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(definite, (values > 0).all(1))
     assert 0 < definite.sum() < 200
+
+    own, others, det, definite = adjugate(diagonal_of, list(above_of))
+    np.testing.assert_allclose(to_numpy(det), np.linalg.det(matrices))
+    inverse = np.linalg.inv(matrices)
+    for i, entry in enumerate(own):
+        np.testing.assert_allclose(
+            to_numpy(entry * det) / to_numpy(det)**2, inverse[:, i, i],
+            rtol=1e-6)
+    for entry, (i, j) in zip(others, pairs(axes)):
+        np.testing.assert_allclose(
+            to_numpy(entry) / to_numpy(det), inverse[:, i, j], atol=1e-9)
+    np.testing.assert_array_equal(to_numpy(definite), (values > 0).all(1))

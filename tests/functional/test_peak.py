@@ -67,3 +67,16 @@ def test_numbers_too_large_to_modulate_are_read_at_the_raw_peak(axes, kind):
     huge = (3e38 * heatmap).astype(np.float32)[None]
     points, _ = decode(as_kind(huge, kind), 2., axes)
     assert np.abs(points[0] - oracle.argmax(heatmap)).max() <= .25
+
+
+@pytest.mark.parametrize('scale', [1e-12, 1e-25, 1e-30])
+def test_faint_maps_are_searched_as_bright_ones_are(scale):
+    """Their squares may be 0: then nothing is shown by a bound."""
+    y, x = np.indices((64, 48), dtype=np.float32)
+    heatmap = .8 * np.exp(-((x - 35)**2 + (y - 50)**2) / 8)
+    heatmap[12, 10] = 1.  # the brightest pixel, alone
+    maps = heatmap[None].astype(np.float32)
+    bright, faint = (decode(maps * np.float32(by), 2., 2)[0]
+                     for by in (1, scale))
+    np.testing.assert_allclose(bright, [[35, 50]], atol=.05)
+    np.testing.assert_allclose(faint, bright, atol=.05)
