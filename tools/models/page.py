@@ -97,8 +97,9 @@ and tested, config by config, by `tests/test_stock_configs.py`.
 {total}
 
 *Positions*: joints are read to a fraction of a pixel, from any checkpoint.
-*Covariances*: the head's `output_covariance=True` and `score='similarity'`,
-see [uncertainty](uncertainty.md). A head merges the flip test where it
+*Covariances*: the head's `output_covariance=True`, see
+[uncertainty](uncertainty.md), and where each person has a box and the data set
+OKS constants, `score='similarity'`. A head merges the flip test where it
 belongs.
 
 | | configs in | MMPose reads by | DARK reads by | head | covariances | |
