@@ -240,6 +240,7 @@ class _How(NamedTuple):
     of_sigma: bool  # the kernel
     return_covariance: bool
     target_peak: float
+    shape: Tuple[int, ...]  # of the maps, without axes of one pixel
 
 
 def _checked(arguments: Tuple[Any, ...]) -> _How:
@@ -252,7 +253,7 @@ def _checked(arguments: Tuple[Any, ...]) -> _How:
 @lru_cache(maxsize=64, typed=True)
 def _how(sigma: Any, method: Any, modulation: Any, peak: Any,
          blur_kernel_size: Any, return_covariance: Any,
-         target_peak: Any, size: int) -> _How:
+         target_peak: Any, full: Tuple[int, ...]) -> _How:
     sigma = check_sigma(sigma)
     check_choice('method', method, METHODS)
     check_choice('peak', peak, PEAKS)
@@ -261,9 +262,11 @@ def _how(sigma: Any, method: Any, modulation: Any, peak: Any,
     if return_covariance:
         check_has_covariance(method, modulation, 'method')
     kernel = Kernel.of(sigma, check_blur_kernel_size(blur_kernel_size))
-    return _How(sigma, method, modulation, peak, kernel.within(size),
+    # An axis of one pixel is none; of a map of one pixel the last one stays.
+    shape = tuple(n for n in full if n > 1) or (1, )
+    return _How(sigma, method, modulation, peak, kernel.within(max(shape)),
                 kernel == Kernel.of(sigma), return_covariance,
-                check_positive(target_peak, 'target_peak'))
+                check_positive(target_peak, 'target_peak'), shape)
 
 
 def _decode(maps: Any, axes: int, name: str,
@@ -271,12 +274,8 @@ def _decode(maps: Any, axes: int, name: str,
     """Positions (..., D), scores and, if asked for, covariances of maps."""
     xp, maps = as_maps(maps, axes, name)
     lead, full = tuple(maps.shape[:-axes]), tuple(maps.shape[-axes:])
-    # An axis of one pixel is none; of a map of one pixel the last one stays.
-    shape = full
-    if 1 in full:
-        shape = tuple(n for n in full if n > 1) or (1, )
-    how = _checked((*arguments, max(shape)))
-    maps = maps.reshape(-1, *shape)
+    how = _checked((*arguments, full))
+    maps = maps.reshape(-1, *how.shape)
     if maps.shape[0] == 0:  # len() would fix the batch size of an export
         nothing = xp.full(lead, 0., maps)
         shapes = [(*lead, axes), lead, (*lead, axes, axes)]
