@@ -87,8 +87,8 @@ class DarkAssociativeEmbedding(DarkCodec, AssociativeEmbedding):
         >>> maps = codec.encode(people)['heatmaps'][None]
         >>> tags = (np.arange(64) > 30) * np.ones((1, 1, 64, 1))
         >>> (keypoints, ), *_ = codec.batch_decode(maps, tags * 9.)
-        >>> keypoints.round(1).tolist()
-        [[[40.3, 80.6]], [[200.9, 99.2]]]
+        >>> print(keypoints.round(1).ravel())
+        [ 40.3  80.6 200.9  99.2]
     """
 
     STOCK = {'AssociativeEmbedding': (
