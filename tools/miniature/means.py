@@ -15,8 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from reproduce import make_data, train
-from trainings import BASE
+from trainings import BASE, make_data, train
 
 #: network -> the stock config that it is a thin version of
 NETWORKS = {

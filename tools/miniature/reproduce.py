@@ -25,11 +25,10 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
-from mmpose_dark.cli.progress import Progress, track
-from trainings import BINS, NETWORKS, config, plan
+from mmpose_dark.cli.progress import Progress
+from trainings import BINS, NETWORKS, config, make_data, plan, train
 
 HERE = Path(__file__).resolve().parent
 
@@ -64,21 +63,6 @@ def work(run, args):
     part = folder / 'scores.part'
     part.write_text(json.dumps(scores, indent=1))
     part.replace(folder / 'scores.json')
-
-
-def train(cfg, weights):
-    """Train, and write the weights alone."""
-    import torch
-    from mmengine.runner import Runner
-    runner = Runner.from_cfg(cfg)
-    # The same sums in an order that CPUs convolve half as long at.
-    runner.model.to(memory_format=torch.channels_last)
-    runner.train()
-    state = {key: value.cpu().contiguous()
-             for key, value in runner.model.state_dict().items()}
-    torch.save(dict(state_dict=state), weights)
-    for old in weights.parent.glob('epoch_*.pth'):
-        old.unlink()
 
 
 def train_all(runs, args):
@@ -144,17 +128,6 @@ def note_settings(args):
                 f'{settings}: give another folder or remove it')
     args.out.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(settings))
-
-
-def make_data(args):
-    """Figures to train and test on; finished ones are kept."""
-    from mmpose_dark.synthetic import make_figures
-    for split, number, seed in (('train', args.train, 0),
-                                ('val', args.val, 1)):
-        folder = args.out / 'data' / split
-        if not (folder / 'person_keypoints.json').is_file():
-            make_figures(folder, number, seed, partial(
-                track, description=f'figures to {split}'))
 
 
 def main():

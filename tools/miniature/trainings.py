@@ -1,5 +1,6 @@
 """What reproduce.py trains: networks, sizes, targets, and their configs."""
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 CONFIGS = (Path(__file__).resolve().parents[2] /
@@ -144,3 +145,30 @@ def config(run, args):
     cfg.work_dir = str(args.out / 'runs' / run.name)
     cfg.resume = True
     return cfg
+
+
+def make_data(args):
+    """Figures to train and test on; finished ones are kept."""
+    from mmpose_dark.cli.progress import track
+    from mmpose_dark.synthetic import make_figures
+    for split, number, seed in (('train', args.train, 0),
+                                ('val', args.val, 1)):
+        folder = args.out / 'data' / split
+        if not (folder / 'person_keypoints.json').is_file():
+            make_figures(folder, number, seed, partial(
+                track, description=f'figures to {split}'))
+
+
+def train(cfg, weights):
+    """Train, and write the weights alone."""
+    import torch
+    from mmengine.runner import Runner
+    runner = Runner.from_cfg(cfg)
+    # The same sums in an order that CPUs convolve half as long at.
+    runner.model.to(memory_format=torch.channels_last)
+    runner.train()
+    state = {key: value.cpu().contiguous()
+             for key, value in runner.model.state_dict().items()}
+    torch.save(dict(state_dict=state), weights)
+    for old in weights.parent.glob('epoch_*.pth'):
+        old.unlink()
