@@ -23,6 +23,7 @@ _PARTS = {
     'DarkInternetHead': '.heads',
     'DarkRLEHead': '.heads',
     'DarkRTMCCHead': '.heads',
+    'DarkRTMOHead': '.heads',
     'DarkRTMWHead': '.heads',
     'DarkSimCCHead': '.heads',
     'DarkViPNASHead': '.heads',

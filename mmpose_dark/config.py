@@ -11,7 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from .alignment import CROPS, align_corners, entries
 from .codecs import CODECS, DarkCodec, codec_class, dark_codec
 from .consistency import is_dark, unused_codec
-from .conventions import HEADS, SCORES
+from .conventions import COUNTS, HEADS, MEAN_HEADS, SCORES
 from .functional import oks_sigmas
 from .functional.checks import check_choice
 from .means import check_config, check_no_effect, mean_heads
@@ -34,8 +34,8 @@ def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
     whose networks are in configs of their own, becomes a
     :class:`DarkDWPoseDistiller`. A checkpoint of the stock
     config stays valid; only what it predicts is read better. Codecs that are
-    DARK already keep their settings. Where positions are means, as of RLE and
-    DSNT, the codec stays and the head alone is swapped, for its covariances:
+    DARK already keep their settings. Where positions are means, as of RLE,
+    DSNT and RTMO, the codec stays and the head alone is swapped, for its covariances:
     see :class:`DarkMeanHead`.
 
     Args:
@@ -231,7 +231,8 @@ def _align_corners(cfg: Any) -> None:
 
 def _swap_heads(cfg: Any, **options: Any) -> None:
     heads = [(entry, name) for entry, name in entries(cfg.model)
-             if name and name.endswith('Head') and 'decoder' in entry]
+             if name and name.endswith('Head') and (
+                 'decoder' in entry or name.replace('Dark', '') in MEAN_HEADS)]
     for entry, name in heads:
         if name not in HEADS and name not in HEADS.values():
             raise ValueError(f'head=True: there is no DARK version of {name}, '
@@ -251,12 +252,13 @@ def _score_by_similarity(cfg: Any) -> None:
         raise ValueError("score='similarity' needs a head that has a DARK "
                          f'version, in {_what_is_in(cfg)} there is none')
     for entry, _ in heads:
-        codec = KEYPOINT_CODECS.build(entry['decoder'])
-        if isinstance(codec, DarkCodec):
-            codec.check_similarity()
+        if 'decoder' in entry:
+            codec = KEYPOINT_CODECS.build(entry['decoder'])
+            if isinstance(codec, DarkCodec):
+                codec.check_similarity()
         sigmas = oks_sigmas(
-            (meta or {}).get('sigmas'),
-            entry.get('out_channels', entry.get('num_joints', 0)),
+            (meta or {}).get('sigmas'), next(
+                (entry[name] for name in COUNTS if name in entry), 0),
             (cfg.model.get('test_cfg') or {}).get('output_keypoint_indices'))
         # As they were written; metainfo has them as float32.
         entry.update(score='similarity',

@@ -14,11 +14,15 @@ HEADS = {
     'SimCCHead': 'DarkSimCCHead',
     'RLEHead': 'DarkRLEHead',
     'DSNTHead': 'DarkDSNTHead',
+    'RTMOHead': 'DarkRTMOHead',
 }
 
 #: heads of MMPose whose positions are means: ours read them as MMPose does,
 #: and tell how far off they may be
-MEAN_HEADS = ('RLEHead', 'DSNTHead')
+MEAN_HEADS = ('RLEHead', 'DSNTHead', 'RTMOHead')
+
+#: names under which heads of MMPose have the number of keypoints
+COUNTS = ('out_channels', 'num_joints', 'num_keypoints')
 
 #: what keypoint scores may be: MMPose's, or the OKS to expect of each joint
 SCORES = ('stock', 'similarity')
@@ -35,8 +39,8 @@ OTHER_CODECS: Dict[str, Tuple[str, str]] = {
         'means', 'trains the mean of a map, whatever shape the map has, and '
         'DARK reads a shape. ' + _TOP_DOWN),
     'YOLOXPoseAnnotationProcessor': (
-        'grids', 'finds boxes and joints of an image at once (RTMO, '
-        'YOLOX-Pose), without a Gaussian for each joint. ' + _TOP_DOWN),
+        'grids', 'finds boxes and joints of an image at once, without a '
+        'Gaussian for each joint. ' + _TOP_DOWN),
     'SPR': ('offsets', _WHOLE_IMAGE + _TOP_DOWN),
     'EDPoseLabel': ('queries', _WHOLE_IMAGE + _TOP_DOWN),
     **{name: ('lifting', 'is of poses in space, and DARK reads maps of an '

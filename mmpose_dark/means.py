@@ -1,6 +1,6 @@
 """What is made DARK where positions are means: the head alone, not the codec.
 
-Those of RLE and of integral regression are no peaks that could be refined.
+Those of RLE, integral regression and RTMO are no peaks that could be refined.
 Covariances and similarities come from the distribution that they are means of.
 """
 from typing import Any, List, Mapping, Sequence, Tuple, Type
@@ -27,8 +27,9 @@ def check_config(cfg: Any, head: bool) -> None:
     """
     for entry, name in mean_heads(cfg):
         kind: Any = getattr(heads, HEADS.get(name, name))
-        if 'loss' in entry:
-            kind.check_loss(MODELS.build(entry['loss']))
+        key, _ = kind.LOSS
+        if key in entry:
+            kind.check_loss(MODELS.build(entry[key]))
         if not head:
             raise ValueError(
                 'its positions are no peaks and cannot be refined. Use '
@@ -48,6 +49,11 @@ def check_no_effect(name: str, switches: Sequence[str]) -> None:
             'they are: leave it out')
 
 
+def is_mean_head(module: Any) -> bool:
+    """Whether a module is such a head, stock or ours."""
+    return type(module).__name__.replace('Dark', '') in MEAN_HEADS
+
+
 def is_of_means(kind: Type[Any]) -> bool:
     """Whether a class of ours is such a head's."""
     return issubclass(kind, heads.DarkMeanHead)
@@ -62,4 +68,4 @@ def check_model(head: Any, kind: Any, overrides: Mapping[str, Any]) -> None:
         overrides (Mapping): Keywords of a codec of ours
     """
     check_no_effect(type(head).__name__, list(overrides))
-    kind.check_loss(head.loss_module)
+    kind.check_loss(getattr(head, kind.LOSS[1], None))

@@ -5,10 +5,10 @@ from mmpose.codecs.base import BaseKeypointCodec
 
 from . import heads as dark_heads
 from .codecs import DarkCodec, read_by
-from .conventions import HEADS, SCORES
+from .conventions import COUNTS, HEADS, SCORES
 from .functional import oks_sigmas
 from .functional.checks import check_choice
-from .means import check_model, is_of_means
+from .means import check_model, is_mean_head, is_of_means
 
 
 def apply_dark(model: Any, *, flip_shift: str = 'exact',
@@ -55,7 +55,8 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
             f'model must be a pose estimator, got {model!r:.60}; that of an '
             'MMPoseInferencer is its inferencer.model')
     heads = [module for module in model.modules() if isinstance(
-        getattr(module, 'decoder', None), BaseKeypointCodec)]
+        getattr(module, 'decoder', None), BaseKeypointCodec)
+        or is_mean_head(module)]
     if not heads:
         raise ValueError(f'{type(model).__name__} has no head with a codec')
     # Before anything is changed: it may be refused.
@@ -63,7 +64,8 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
     if score == 'similarity':
         sigmas = _sigmas(model, heads, decoders)
     for head, decoder in zip(heads, decoders):
-        head.decoder = decoder
+        if decoder is not None:
+            head.decoder = decoder
         is_stock = not isinstance(head, dark_heads.DarkHead)
         # A stock decoder stays where the head is all that changes.
         if (flip_shift == 'exact' or score == 'similarity'
@@ -77,7 +79,8 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
 
 
 def _dark(head: Any, overrides: Dict[str, Any]) -> Any:
-    decoder, kind = head.decoder, _dark_class(head)
+    # RTMO reads by itself.
+    decoder, kind = getattr(head, 'decoder', None), _dark_class(head)
     if kind and is_of_means(kind):
         check_model(head, kind, overrides)
         return decoder
@@ -107,8 +110,8 @@ def _sigmas(model: Any, heads: Any, decoders: Any) -> Any:
             f'it, got a {type(model).__name__} without')
     return oks_sigmas(
         (model.dataset_meta or {}).get('sigmas'),
-        getattr(heads[0], 'out_channels',
-                getattr(heads[0], 'num_joints', 0)),
+        next((getattr(heads[0], name) for name in COUNTS
+              if hasattr(heads[0], name)), 0),
         (model.test_cfg or {}).get('output_keypoint_indices'))
 
 

@@ -181,7 +181,9 @@ def test_bad_input_says_what_is_wrong():
 
 @pytest.mark.parametrize('name, found', [
     ('rtmo/coco/rtmo-s_8xb32-600e_coco-640x640.py',
-     'RTMOHead .* YOLOXPoseAnnotationProcessor .*Use'),
+     'RTMOHead cannot .*no peaks.*Use head=True'),
+    ('yoloxpose/coco/yoloxpose_tiny_4xb64-300e_coco-416.py',
+     'YOLOXPoseHead .* YOLOXPoseAnnotationProcessor .*Use'),
     ('topdown_regression/coco/'
      'td-reg_res50_8xb64-210e_coco-256x192.py',
      'RegressionHead .* RegressionLabel'),
@@ -193,7 +195,8 @@ def test_bad_input_says_what_is_wrong():
      "heatmap_type='combined'"),
 ])
 def test_refuses_other_configs(name, found):
-    if 'rtmo' in name and not hasattr(mmpose.models.heads, 'RTMOHead'):
+    if name[:4] in ('rtmo', 'yolo') and not hasattr(
+            mmpose.models.heads, 'RTMOHead'):
         pytest.skip('MMPose 1.2 has no RTMO')
     with pytest.raises(ValueError, match=found):
         darkify('mmpose::body_2d_keypoint/' + name)

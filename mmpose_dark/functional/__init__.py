@@ -22,7 +22,7 @@ from .decode import (
 from .encode import encode_heatmaps, encode_vectors, keypoint_weights
 from .flip import flip_heatmaps, flip_vectors
 from .focal import focal_covariances, focal_spread
-from .means import likeliest_covariance, map_covariance
+from .means import bins_covariance, likeliest_covariance, map_covariance
 from .modulate import modulate_heatmaps
 from .oks import BOX_SHARE, box_areas, expected_oks, oks_sigmas
 from .refine import refine_keypoints
@@ -40,11 +40,11 @@ from .vector_covariance import LABEL_BETA
 
 __all__ = [
     'BOX_SHARE', 'LABEL_BETA', 'METHODS', 'PEAKS', 'TAIL_DOF', 'TrackFilter',
-    'box_areas', 'decode_heatmaps', 'decode_simcc', 'decode_vectors',
-    'decode_visibility', 'decode_volumes', 'ellipse_level', 'ellipse_limit',
-    'encode_bins', 'encode_heatmaps', 'encode_simcc', 'encode_vectors',
-    'expected_oks', 'flip_heatmaps', 'flip_simcc', 'flip_vectors',
-    'focal_covariances', 'focal_spread', 'keypoint_weights',
+    'bins_covariance', 'box_areas', 'decode_heatmaps', 'decode_simcc',
+    'decode_vectors', 'decode_visibility', 'decode_volumes', 'ellipse_level',
+    'ellipse_limit', 'encode_bins', 'encode_heatmaps', 'encode_simcc',
+    'encode_vectors', 'expected_oks', 'flip_heatmaps', 'flip_simcc',
+    'flip_vectors', 'focal_covariances', 'focal_spread', 'keypoint_weights',
     'likeliest_covariance', 'log_likelihood', 'mahalanobis', 'map_covariance',
     'modulate_heatmaps', 'oks_sigmas', 'pck_accuracy', 'pose_scores',
     'refine_keypoints', 'scale_covariances', 'scale_keypoints', 'smooth_track',

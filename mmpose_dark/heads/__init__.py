@@ -11,10 +11,11 @@ from .heatmap import (
 )
 from .means import DarkDSNTHead, DarkMeanHead, DarkRLEHead
 from .promise import PromisingHead
+from .rtmo import DarkRTMOHead
 from .simcc import DarkRTMCCHead, DarkRTMWHead, DarkSimCCHead, DarkSimCCMixin
 
 __all__ = ['DarkAssociativeEmbeddingHead', 'DarkCIDHead', 'DarkCPMHead',
            'DarkDSNTHead', 'DarkHead', 'DarkHeadMixin', 'DarkHeatmapHead',
            'DarkInternetHead', 'DarkMeanHead', 'DarkRLEHead', 'DarkRTMCCHead',
-           'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin', 'DarkViPNASHead',
-           'PromisingHead']
+           'DarkRTMOHead', 'DarkRTMWHead', 'DarkSimCCHead', 'DarkSimCCMixin',
+           'DarkViPNASHead', 'PromisingHead']

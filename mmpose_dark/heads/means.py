@@ -37,6 +37,9 @@ class DarkMeanHead(PromisingHead):
         super().__init__(*args, **kwargs)
         self.promise(output_covariance, score, sigmas)
 
+    #: where that is in the config of a head, and in a built one
+    LOSS = 'loss', 'loss_module'
+
     @classmethod
     def check_loss(cls, loss: Any) -> None:
         """Raise ``ValueError`` where a loss leaves errors unknown.
@@ -48,7 +51,7 @@ class DarkMeanHead(PromisingHead):
 
     def check_covariance(self) -> None:
         """Raise ``ValueError`` where there are no covariances."""
-        self.check_loss(self.loss_module)
+        self.check_loss(getattr(self, self.LOSS[1], None))
 
     def _give(self, preds: Sequence[InstanceData],
               covariances: np.ndarray) -> None:

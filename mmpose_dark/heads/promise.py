@@ -86,18 +86,22 @@ class PromisingHead:
                 covariances, (*factor, *ones))
             if self.score == 'similarity':
                 pred.keypoint_scores = self._similarities(
-                    pred.keypoint_covariances, sample,
+                    pred.keypoint_covariances, self._boxes(pred, sample),
                     test_cfg.get('output_keypoint_indices'))
             if not self.output_covariance:
                 del pred.keypoint_covariances
 
-    def _similarities(self, covariances: np.ndarray, sample: Any,
+    def _boxes(self, pred: InstanceData, sample: Any) -> np.ndarray:
+        """Those of N people as wide and high as in the image, (N, 4)."""
+        return np.asarray(sample.gt_instances.bboxes, float)
+
+    def _similarities(self, covariances: np.ndarray, boxes: np.ndarray,
                       indices: Optional[Sequence[int]]) -> np.ndarray:
-        """To expect of the joints, in shape (1, K).
+        """To expect of the joints, in shape (N, K).
 
         Args:
-            covariances (np.ndarray): in shape (1, K, 2, 2); squared image px
-            sample (PoseDataSample): Has the box
+            covariances (np.ndarray): in shape (N, K, 2, 2); squared image px
+            boxes (np.ndarray): of N people; image px
             indices (Sequence[int], optional): Which of the K keypoints are
                 those of the data set, where these are not all
         """
@@ -105,7 +109,6 @@ class PromisingHead:
         sigmas = F.oks_sigmas(self.sigmas, num, indices)
         kept = (list(range(num)) if indices is None or len(sigmas) == num
                 else list(indices))
-        boxes = np.asarray(sample.gt_instances.bboxes, float)
         out = np.zeros(covariances.shape[:2], covariances.dtype)
         out[:, kept] = F.expected_oks(
             covariances[:, kept, :2, :2].astype(float), F.box_areas(boxes),

@@ -1,11 +1,13 @@
 """Are covariances of regression true? Trained and measured by one command.
 
 Networks whose position is the mean of a distribution: RLE, whose loss learns
-the distribution of errors, and integral regression (IPR, its debiased form and
-DSNT), whose map is one. Makes synthetic figures with exact joints, trains thin
-versions of MMPose's own configs on them from a network of heatmaps, as these
-do, and asks whether the covariances that come out hold: true joints in the
-ellipse, similarities promised and true, people ranked by what is promised.
+the distribution of errors, integral regression (IPR, its debiased form and
+DSNT), whose map is one, and of RTMO the classifier of bins alone (DCC), on
+what RLE's network averages of a person. Makes synthetic figures with exact
+joints, trains thin versions of MMPose's own configs on them from a network of
+heatmaps, as these do, and asks whether the covariances that come out hold:
+true joints in the ellipse, similarities promised and true, people ranked by
+what is promised.
 
 Resumable: what is trained is kept. Runs on one thread, for an hour or so.
 """
@@ -14,6 +16,7 @@ import json
 import sys
 from pathlib import Path
 
+import classifier
 import numpy as np
 from trainings import BASE, make_data, train
 
@@ -27,6 +30,8 @@ NETWORKS = {
                 'ipr_res50_debias-8xb64-210e_coco-256x256.py',
     'IPR': 'integral_regression/coco/ipr_res50_8xb64-210e_coco-256x256.py',
 }
+# Its backbone, data and metric are those.
+NETWORKS['DCC'] = NETWORKS['RLE']
 #: the network of heatmaps that they start from
 START = BASE.with_name('td-hm_res18-thin_figures-128x96.pth')
 SIZE = 96, 128
@@ -62,13 +67,17 @@ def config(network, seed, args):
     cfg.codec = dict(stock.codec, input_size=SIZE)
     cfg.model.test_cfg = stock.model.test_cfg
     pretrained = dict(type='Pretrained', checkpoint=str(START))
-    if network == 'RLE':
+    if network in ('RLE', 'DCC'):
         # A fourth stage, to be averaged over.
         cfg.model.backbone.update(
             num_stages=4, strides=(1, 2, 1, 2), dilations=(1, 1, 2, 1),
             out_indices=(3, ), init_cfg=dict(pretrained, prefix='backbone.'))
         cfg.model.neck = stock.model.neck
         cfg.model.head = dict(stock.model.head, in_channels=128)
+        if network == 'DCC':
+            classifier.register()
+            cfg.model.head = dict(type='ClassifierHead', num_joints=17)
+            cfg.model.test_cfg = dict(flip_test=False)  # RTMO has none
     else:
         cfg.codec.update(heatmap_size=(24, 32), sigma=1.)
         cfg.model.head = dict(
@@ -131,7 +140,8 @@ def predict(cfg, weights, folder):
 
     cfg.model.init_cfg = cfg.model.backbone.init_cfg = None
     try:
-        cfg = darkify(cfg, head=True)
+        if cfg.model.head.type != 'ClassifierHead':  # which is ours
+            cfg = darkify(cfg, head=True)
     except ValueError as error:
         print(f'{folder.name}: {error}', file=sys.stderr)
         cfg.model.head.type = 'UncheckedHead'
@@ -239,6 +249,19 @@ def table(found):
          'of scores', "AP by MMPose's rule", 'by expected OKS'], body)
 
 
+def trained(network, seed, args):
+    """The weights of one, trained unless they are there."""
+    cfg = config(network, seed, args)
+    weights = Path(cfg.work_dir) / 'weights.pth'
+    if not weights.is_file():
+        if network == 'DCC':
+            classifier.train(cfg, trained('RLE', seed, args), weights,
+                             args.epochs)
+        else:
+            train(cfg, weights)
+    return weights
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -261,10 +284,7 @@ def main():
     found = {}
     for network in args.networks:
         for seed in args.seeds:
-            cfg = config(network, seed, args)
-            weights = Path(cfg.work_dir) / 'weights.pth'
-            if not weights.is_file():
-                train(cfg, weights)
+            weights = trained(network, seed, args)
             found[f'{network}, seed {seed}'] = measure(
                 config(network, seed, args), weights, args.rounds)
             print(table(found), flush=True)

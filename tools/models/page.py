@@ -23,9 +23,8 @@ REASONS = {
                'Make the network before it DARK',
     'means': 'the position is the mean of a map whose shape the loss leaves '
              'open; there is no peak to refine, and its width is no error',
-    'grids': 'joints are numbers in the cells of a grid (YOLOX-Pose) or the '
-             'means of bins (RTMO). Of the latter bins and loss would tell a '
-             'covariance, which nobody has held against a trained RTMO',
+    'grids': 'joints are numbers in the cells of a grid, and nothing of how '
+             'sure they are',
 }
 
 

@@ -160,6 +160,8 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     """
     torch.manual_seed(0)
     model = cfg.model
+    # Of random numbers RTMO makes people in thousands.
+    model.setdefault('test_cfg', {}).setdefault('nms_pre', 100)
     parts = [entry for entry, name in entries(model.head)
              if name == head and head]
     covariance = bool(parts)
@@ -173,7 +175,7 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
         parts[-1]['output_covariance'] = False
         built = MODELS.build(model.head).eval()
     pose_head = getattr(built, 'pose_head', built)  # of VisPredictHead
-    decoder = decoder_of(pose_head)
+    decoder = decoder_of(pose_head, model)
     feats = features(model, pose_head)
     if model.test_cfg.get('flip_test'):
         feats = [feats, features(model, pose_head)]
@@ -202,9 +204,13 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     return type(decoder).__name__, head, covariance
 
 
-def decoder_of(head: Any) -> Any:
-    """What decodes; of integral regression that is inside of another."""
-    return getattr(head.decoder, 'keypoint_codec', head.decoder)
+def decoder_of(head: Any, model: Config) -> Any:
+    """What decodes; of integral regression that is inside of another.
+
+    RTMO reads by itself: what is tested with knows the size of the input.
+    """
+    decoder = getattr(head, 'decoder', model.test_cfg)
+    return getattr(decoder, 'keypoint_codec', decoder)
 
 
 def features(model: Config, head: Any) -> Any:
@@ -221,7 +227,7 @@ def features(model: Config, head: Any) -> Any:
     return random_like(
         features_on_meta(json.dumps(parts, sort_keys=True),
                          model.head.get('in_channels')),
-        decoder_of(head).input_size)
+        decoder_of(head, model).input_size)
 
 
 def without(node: Any, *keys: str) -> Any:
