@@ -35,8 +35,8 @@ def darkify(cfg: Any, *, head: bool = False, device_targets: bool = False,
     :class:`DarkDWPoseDistiller`. A checkpoint of the stock
     config stays valid; only what it predicts is read better. Codecs that are
     DARK already keep their settings. Where positions are means, as of RLE,
-    DSNT and RTMO, the codec stays and the head alone is swapped, for its covariances:
-    see :class:`DarkMeanHead`.
+    DSNT and RTMO, the codec stays and the head alone is swapped, for its
+    covariances: see :class:`DarkMeanHead`.
 
     Args:
         cfg (Config | str | Path): A config, text or pure Python, the path of

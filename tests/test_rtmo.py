@@ -6,12 +6,14 @@ from mmpose_dark import apply_dark, darkify, heads
 from mmpose_dark import functional as F
 from mmengine.registry import init_default_scope
 from mmengine.structures import InstanceData
+from mmpose.models import heads as stock_heads
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from mmpose_dark.config import load_config
+from mmpose_dark.deploy import PoseNetwork
 
 pytestmark = pytest.mark.skipif(
-    not hasattr(__import__('mmpose.models.heads').models.heads, 'RTMOHead'),
+    not hasattr(stock_heads, 'RTMOHead'),
     reason='MMPose 1.2 has no RTMO')
 
 STOCK = ('mmpose::body_2d_keypoint/rtmo/body7/'
@@ -141,8 +143,8 @@ def test_covariance_is_the_second_moment_of_the_loss(config):
         np.testing.assert_allclose(found[:, axis, axis], spread, rtol=.01)
 
 
-@pytest.mark.parametrize('width', [0., .5])
-def test_ellipses_hold_joints_drawn_from_the_density(width):
+@pytest.mark.parametrize('width, slack', [(0., .02), (.5, .05)])
+def test_ellipses_hold_joints_drawn_from_the_density(width, slack):
     """Shares half as wide as what the loss adds, or all at one."""
     rng = np.random.default_rng(2)
     num, b = 200000, 2 * .05 * 20
@@ -154,11 +156,11 @@ def test_ellipses_hold_joints_drawn_from_the_density(width):
     joints = (rng.choice(at, (num, 2), p=share)
               + rng.laplace(scale=b, size=(num, 2)))
     m2 = F.mahalanobis(joints, found)
-    for level, slack in ((.5, .05), (.68, .05), (.9, .02), (.95, .03),
-                         (.99, .011)):
+    for level in (.5, .68, .9, .95, .99):
         assert abs((m2 < F.ellipse_limit(level)).mean() - level) < slack
     np.testing.assert_allclose(
-        F.likeliest_covariance(joints) / found[0, 0, 0], np.eye(2), atol=.12)
+        F.likeliest_covariance(joints) / found[0, 0, 0], np.eye(2),
+        atol=2 * slack)
 
 
 def test_shapes_that_do_not_belong_together():
@@ -168,6 +170,8 @@ def test_shapes_that_do_not_belong_together():
         F.bins_covariance(shares, [bins[0], bins[1][:, :5]], sigmas, areas)
     with pytest.raises(ValueError, match='axis 0 must be in shape'):
         F.bins_covariance(shares, bins, sigmas[:, :1], areas)
+    with pytest.raises(ValueError, match='axis 0 must be in shape'):
+        F.bins_covariance(shares, [at[:1] for at in bins], sigmas, areas)
 
 
 # ---- the head
@@ -282,6 +286,9 @@ def test_apply_dark_does_what_darkify_does(config):
     assert apply_dark(built) is built
     assert type(built.head) is heads.DarkRTMOHead
     assert not hasattr(built.head, 'decoder')
+    with pytest.raises(ValueError, match='no file can end in the keypoints '
+                       'of a DarkRTMOHead'):
+        PoseNetwork(built)
     built.head.output_covariance = True
     inputs = 255 * torch.rand(1, 3, *SIZE[::-1])
     with torch.no_grad():

@@ -51,7 +51,8 @@ class PoseNetwork(nn.Module):
         if not isinstance(getattr(self.model.head, 'decoder', None),
                           DarkCodec):
             apply_dark(self.model)
-            if not isinstance(self.model.head.decoder, DarkCodec):
+            if not isinstance(getattr(self.model.head, 'decoder', None),
+                              DarkCodec):
                 raise ValueError(
                     'no file can end in the keypoints of a '
                     f'{type(model.head).__name__}: it puts out positions, and '

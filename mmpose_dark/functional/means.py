@@ -52,9 +52,9 @@ density of the joint, in which each bin is spread by the law of Laplace with
 .. math:: P = \mathrm{diag}_a\Big(\sum_i p_i (x_i - \bar x)^2 + 2 b^2\Big).
 
 Under the law of :mod:`.coverage` joints that are spread by a Laplace
-distribution for each axis are likeliest with a P that is .98 of that. Where
-bins that are normal make up all of it P would be 1.36 times as much: ellipses
-are too small by as much as shares are wide and the layer's width is not.
+distribution for each axis are likeliest with a P that is .98 of that. Spread
+by bins alone whose shares are normal they are with 1.36 of it: the more of P
+comes from the shares, the more are ellipses too small.
 """
 import math
 from typing import Sequence

@@ -56,7 +56,7 @@ class PoseReaders:
                  uncertainty: bool = False, score: str = 'stock') -> None:
         self.compare = compare
         self.uncertainty = uncertainty
-        dark = isinstance(model.head.decoder, DarkCodec)
+        dark = isinstance(getattr(model.head, 'decoder', None), DarkCodec)
         self.models = {}
         if compare:
             self.models['stock'] = (
