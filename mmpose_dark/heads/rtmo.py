@@ -25,7 +25,8 @@ class DarkRTMOHead(DarkMeanHead, RTMOHead):
     Its positions are means of bins, and its loss makes of the bins a density
     of the joint: see :mod:`mmpose_dark.functional.means`. That is in units of
     the root of a person's area, which training takes from the labels; here
-    it is .53 of the box that is predicted.
+    it is .53 of the box that is predicted. That the covariances hold was
+    measured on drawn people and of the classifier alone, not of a whole RTMO.
 
     ``keypoint_covariances`` are in shape (N, K, 2, 2), of N people; squared
     pixels of the image. ``score='similarity'`` is by the same areas; MMPose's
