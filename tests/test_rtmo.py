@@ -327,6 +327,10 @@ def test_losses_that_are_no_likelihood_are_refused(config, change, said):
     match = f"need an MLECCLoss of mode='log'.*got {said}. Use a config"
     with pytest.raises(ValueError, match=match):
         MODELS.build(dict(head, type='DarkRTMOHead', output_covariance=True))
+    dark = MODELS.build(dict(head, type='DarkRTMOHead')).eval()
+    dark.output_covariance = True  # as it may be set later
+    with pytest.raises(ValueError, match=match):
+        predict(dark)
     model = torch.nn.Module()
     model.head = MODELS.build(head)
     with pytest.raises(ValueError, match=match):
