@@ -10,8 +10,8 @@ from mmpose_dark.cli import COMMANDS
 
 FILES = sorted(TOOLS.rglob('*.py'))
 #: not commands: found by the config, or the command beside it, that needs them
-MODULES = {'bottom_up_networks', 'peers', 'stock_configs', 'thin_hourglass',
-           'tracks', 'trainings'}
+MODULES = {'bottom_up_networks', 'classifier', 'peers', 'stock_configs',
+           'thin_hourglass', 'tracks', 'trainings'}
 #: their help is that of MMPose's own tools
 WRAPPERS = {'train', 'test'}
 SCRIPTS = [path.relative_to(TOOLS).as_posix() for path in FILES
