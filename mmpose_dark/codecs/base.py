@@ -83,7 +83,7 @@ class DarkCodec:
 
     @property
     def crop_udp(self) -> bool:
-        """``use_udp`` of the ``TopdownAffine`` that it goes with."""
+        """``use_udp`` of the crop that it goes with."""
         return False
 
     @property

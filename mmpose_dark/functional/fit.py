@@ -229,16 +229,15 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
     """
     if len(diagonal) == 1:
         return gradient / diagonal, diagonal[0] > 0
-    if len(diagonal) == 2:  # nearly always: without lists
-        (xx, yy), (xy, ), (x, y) = diagonal, above, gradient
-        det = xx * yy - xy * xy
-        return (xp.stack([yy * x - xy * y, xx * y - xy * x]) / det,
-                (xx > 0) & (det > 0))
     own, others, det, definite = adjugate(diagonal, above)
-    step = [entry * slope for entry, slope in zip(own, gradient)]
-    for entry, (i, j) in zip(others, pairs(len(step))):
-        step[i] = step[i] + entry * gradient[j]
-        step[j] = step[j] + entry * gradient[i]
+    if len(own) == 2:  # nearly always: without a loop
+        (x, y), (mixed, ) = gradient, others
+        step = [own[0] * x + mixed * y, mixed * x + own[1] * y]
+    else:
+        step = [entry * slope for entry, slope in zip(own, gradient)]
+        for entry, (i, j) in zip(others, pairs(len(step))):
+            step[i] = step[i] + entry * gradient[j]
+            step[j] = step[j] + entry * gradient[i]
     return xp.stack(step) / det, definite
 
 
