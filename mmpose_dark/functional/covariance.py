@@ -52,20 +52,23 @@ this one, and shows one sharp peak, nothing in its heatmap says so. It also
 stands on the network: one that is unsure of the amplitude it draws, or draws
 blurred what it knows exactly, is off by as much.
 """
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import combinations, product
+from operator import add
 from typing import Any, List, Optional, Sequence, Tuple
 
 from .backends import Backend, table
 from .fit import (
     View,
     adjugate,
+    definite,
     derivatives_of_log,
     fit_tables,
     inside_map,
     sums,
 )
 from .modulate import Kernel
+from .peak import ends
 
 #: Variance of a position uniform on a pixel; squared pixels.
 PIXEL = 1 / 12
@@ -104,17 +107,19 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
     # All by the inverse Q of the shape C, which is minus the Hessian.
     inverse, amplitude, width, noise = _shape(xp, view, sigma)
     axes = maps.ndim - 1
-    own, _, det, definite = adjugate(inverse[:axes], inverse[axes:])
+    diagonal = inverse[:axes]
+    own, _, det = adjugate(diagonal, inverse[axes:])
     root = xp.sqrt(det)
-    minors = [sum(of) for of in (own, inverse[:axes])[3 - axes:]]
+    minors = [reduce(add, of) for of in (own, diagonal)[3 - axes:]]
     spread = _size(xp, peak, minors, det, sigma)
-    share = width * amplitude / (root * target_peak * sigma**axes)
+    share = width * amplitude / (root * (target_peak * sigma**axes))
     spread = spread * (2 - xp.clip(share, 0., 1.))
     mean = root if axes == 2 else root**(2 / axes)
     scale = xp.maximum(spread, PIXEL * mean) + noise
-    usable = fitted & definite & xp.isfinite(scale / root)
+    usable = (fitted & definite(diagonal, own, det) &
+              xp.isfinite(scale / root))
     known = xp.where(usable, inverse / scale, 0.)
-    own, others, det, _ = adjugate(
+    own, others, det = adjugate(
         known[:axes] + _on_map(xp, maps, *maps.shape[:0:-1]), known[axes:])
     entries = [entry / det for entry in (*own, *others)]
     # Along an axis of one pixel it alone is known.
@@ -143,16 +148,8 @@ def _on_map(xp: Backend, like: Any, *sizes: int) -> Any:
 
 def nearest_pixel(xp: Backend, maps: Any, points: Any) -> Tuple[Any, Any]:
     """The nearest pixel on the map and the offset from there, (d, M)."""
-    pixel = xp.clip(xp.floor(points + 0.5),
-                    *_ends(xp, maps, *maps.shape[:0:-1]))
+    pixel = xp.clip(xp.floor(points + 0.5), *ends(xp, maps, *maps.shape[1:]))
     return pixel, points - pixel
-
-
-@table
-def _ends(xp: Backend, like: Any, *sizes: int) -> Any:
-    """(2, d, 1): the first and the last pixel of each axis."""
-    return xp.stack([xp.stack([xp.full((1, ), end, like) for end in ends])
-                     for ends in ([0.] * len(sizes), [n - 1 for n in sizes])])
 
 
 def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:
@@ -162,7 +159,7 @@ def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:
     is sigma^2 / s^(2/D) where it is round. Above 1 it is too sure of itself.
     """
     d = xp.clip(offset, -0.5, 0.5)
-    axes, square = d.shape[0], (d * d).sum(0)
+    axes, square = d.shape[0], xp.einsum('dm,dm->m', d, d)
     seen = xp.clip(top, 0., 1.)
     if axes != 2:
         seen = seen**(2 / axes)
@@ -172,7 +169,7 @@ def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:
 def look(xp: Backend, maps: Any, pixel: Any, offset: Any,
          kernel: Kernel) -> View:
     """Through windows around pixels (d, M), at an offset from there; px."""
-    at = list(xp.to_index(pixel))
+    at = xp.to_index(pixel)
     around = xp.windows(maps, at, kernel.window)
     tables = fit_tables(xp, around, kernel.window, kernel.sigma,
                         *maps.shape[1:])
@@ -195,9 +192,9 @@ def _shape(xp: Backend, view: View, sigma: float) -> Tuple[Any, ...]:
     around, inside, (products, energies) = view
     _, diagonal, above = derivatives_of_log(view.sums)
     axes = diagonal.shape[0]
-    one, by_u, by_uu = energies
-    centre = by_u / one
-    width = by_uu / one - centre * centre
+    one = energies[..., 0]
+    centre = energies[..., 1] / one
+    width = energies[..., 2] / one - centre * centre
     energy, spread, pixels = one[0], width[0], inside.sum(2)
     num = pixels[0]
     for axis in range(1, axes):

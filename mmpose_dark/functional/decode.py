@@ -23,7 +23,7 @@ maximum-likelihood position of a Gaussian of known sigma under white noise, at
 the border too.
 """
 from functools import lru_cache
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from .backends import Array, Backend, as_maps, backend_of, table
 from .checks import (
@@ -36,7 +36,7 @@ from .checks import (
 from .covariance import covariance
 from .fit import View, fit
 from .modulate import Kernel
-from .peak import modulated_peak, raw_peak
+from .peak import highest, modulated_peak
 from .steps import official_or_fit, official_step, quarter_shift
 
 METHODS = ('dark', 'shift', 'argmax')
@@ -290,14 +290,13 @@ def _decode(maps: Any, axes: int, name: str,
         if how.method == 'dark':
             step = xp.put_where(
                 ~refined, step, lambda which: quarter_shift(
-                    xp, maps[which], [pixel[which] for pixel in at]))
+                    xp, maps[which], at[:, which]))
         finite = xp.isfinite(top)
         present = finite & (top > 0)
         score = xp.where(finite, top, 0.)
-        points = xp.to_float(xp.stack(at), maps) + step
-        found = _with_missing_axes(xp, points, full).T
-        out = [xp.where(present[:, None], found, -1.).reshape(*lead, axes),
-               score.reshape(lead)]
+        points = xp.to_float(at, maps) + step
+        found = xp.where(present, _with_missing_axes(xp, points, full), -1.)
+        out = [found.T.reshape(*lead, axes), score.reshape(lead)]
         if how.return_covariance:
             cov = covariance(xp, maps, points, top, present & refined,
                              how.sigma, how.target_peak, view, full)
@@ -306,7 +305,7 @@ def _decode(maps: Any, axes: int, name: str,
 
 
 def _peak_and_step(xp: Backend, maps: Any, how: _How
-                   ) -> Tuple[List[Any], Any, Any, Any, Optional[View]]:
+                   ) -> Tuple[Any, Any, Any, Any, Optional[View]]:
     """Integer peaks and their values, steps (D, M) off them, which are good.
 
     The value is the maximum of the raw map, wherever the peak is. And what
@@ -319,7 +318,7 @@ def _peak_and_step(xp: Backend, maps: Any, how: _How
         at, top, around = modulated_peak(xp, maps, how.kernel)
         step, good, view = fit(xp, around, at, how.kernel, shape)
         return at, top, step, good, view if how.of_sigma else None
-    at, top = raw_peak(xp, maps)
+    at, top = highest(xp, maps)
     if how.method == 'dark':
         stencils = xp.windows(maps, at, 2)
         return at, top, *official_step(xp, stencils, at, shape, limit), None

@@ -36,8 +36,8 @@ class Sums(NamedTuple):
         products (Array): The sum of h g, of h g times each u, times the square
             of each u and times each pair of them, in this order, in shape
             (1 + 2 D + D (D - 1) / 2, M); u = (i - c) / sigma.
-        energies (Array): ``energies[a]`` in shape (D, M) is the sum of g^2
-            times u^a along each axis.
+        energies (Array): ``energies[..., a]`` in shape (D, M) is the sum of
+            g^2 times u^a along each axis.
     """
     products: Any
     energies: Any
@@ -59,7 +59,7 @@ class View(NamedTuple):
     sums: Sums
 
 
-def fit(xp: Backend, windows: Any, at: Sequence[Any], kernel: Kernel,
+def fit(xp: Backend, windows: Any, at: Any, kernel: Kernel,
         shape: Sequence[int]) -> Tuple[Any, Any, View]:
     """Climb from integer peaks to the maximum of the modulated map.
 
@@ -70,7 +70,7 @@ def fit(xp: Backend, windows: Any, at: Sequence[Any], kernel: Kernel,
         xp: The backend.
         windows (Array): Cuts of the maps in shape (M, w, ...), w =
             2 * kernel.window + 1.
-        at (Sequence[Array]): Integer peaks, x first, each in shape (M,).
+        at (Array): Integer peaks in shape (D, M).
         kernel (Kernel): The modulation kernel.
         shape (Sequence[int]): Of a map.
 
@@ -87,7 +87,7 @@ def fit(xp: Backend, windows: Any, at: Sequence[Any], kernel: Kernel,
     first = Sums(
         xp.product(tables.weights,
                    positive.reshape(positive.shape[0], -1).T),
-        xp.einsum('kw,amw->kam', tables.squares, inside))
+        inside @ tables.squares)
     step, fitted, _ = _bounded_step(xp, first, sigma)
     seen = sums(xp, tables, positive, inside, step)
     more, _, length = _bounded_step(xp, seen, sigma)
@@ -112,15 +112,17 @@ class FitTables(NamedTuple):
         order (Array): Which of the 3^D products of powers of the axes are
             those of :class:`Sums`, in shape (n,). The power of each axis is a
             digit to the base of 3, that of x the last.
-        squares (Array): Squared Gaussian times each power of u, (3, w).
-        on_map (list[Array]): For each axis, x first, 1 for pixels on the map
-            of a window around each of it, in shape (size, w).
+        squares (Array): Squared Gaussian times each power of u, (w, 3).
+        on_map (Array): For each axis, x first, 1 for pixels on the map of a
+            window around each of it, in shape (D, n, w), n the longest side.
+        axes (Array): Their indices in shape (D, 1).
     """
     u: Any
     weights: Any
     order: Any
     squares: Any
-    on_map: List[Any]
+    on_map: Any
+    axes: Any
 
 
 @table
@@ -138,14 +140,14 @@ def fit_tables(xp: Backend, like: Any, reach: int, sigma: float,
              *(place[i] + place[j] for i, j in pairs(len(shape)))]
     index = xp.to_index(xp.stack([xp.full((), p, like) for p in order]))
     return FitTables(
-        u, weights[order], index, g[0] * g,
-        [on_map(xp, like, reach, size) for size in shape[::-1]])
+        u, weights[order], index, (g[0] * g).T,
+        on_map(xp, like, reach, *shape[::-1]),
+        xp.to_index(xp.arange(0, len(shape), like))[:, None])
 
 
-def inside_map(xp: Backend, tables: FitTables, at: Sequence[Any]) -> Any:
+def inside_map(xp: Backend, tables: FitTables, at: Any) -> Any:
     """(D, M, w): 1 for what is on the map along each axis of windows."""
-    return xp.stack([of_axis[pixel]
-                     for of_axis, pixel in zip(tables.on_map, at)])
+    return tables.on_map[tables.axes, at]
 
 
 def sums(xp: Backend, tables: FitTables, windows: Any, inside: Any,
@@ -167,7 +169,7 @@ def sums(xp: Backend, tables: FitTables, windows: Any, inside: Any,
             -1, 3**(axes - 1 - axis), width, width**axis)
     out = out.reshape(-1, 3**(axes - 1), width) @ by[:, 0].swapaxes(1, 2)
     return Sums(out.reshape(-1, 3**axes).T[tables.order],
-                xp.einsum('kamw,amw->kam', g, g[0]))
+                xp.einsum('kamw,amw->amk', g, g[0]))
 
 
 @lru_cache(maxsize=None)
@@ -202,11 +204,12 @@ def derivatives_of_log(found: Sums) -> Tuple[Any, Any, Any]:
         (D, M) and what :func:`pairs` name above it, (D (D - 1) / 2, M).
     """
     products, energies = found
-    axes = energies.shape[1]
+    axes = energies.shape[0]
     relative = products[1:] / products[0]
     mean, square, both = (relative[:axes], relative[axes:2 * axes],
                           relative[2 * axes:])
-    centre, width = energies[1:] / energies[0]
+    energy = energies[..., 0]
+    centre, width = energies[..., 1] / energy, energies[..., 2] / energy
     first, second = PAIRED[axes]
     return (mean - centre,
             2 * (width - centre * centre) - (square - mean * mean),
@@ -229,7 +232,7 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
     """
     if len(diagonal) == 1:
         return gradient / diagonal, diagonal[0] > 0
-    own, others, det, definite = adjugate(diagonal, above)
+    own, others, det = adjugate(diagonal, above)
     if len(own) == 2:  # nearly always: without a loop
         (x, y), (mixed, ) = gradient, others
         step = [own[0] * x + mixed * y, mixed * x + own[1] * y]
@@ -238,11 +241,11 @@ def newton_step(xp: Backend, gradient: Any, diagonal: Any,
         for entry, (i, j) in zip(others, pairs(len(step))):
             step[i] = step[i] + entry * gradient[j]
             step[j] = step[j] + entry * gradient[i]
-    return xp.stack(step) / det, definite
+    return xp.stack(step) / det, definite(diagonal, own, det)
 
 
 def adjugate(diagonal: Any, above: Sequence[Any]
-             ) -> Tuple[Sequence[Any], Sequence[Any], Any, Any]:
+             ) -> Tuple[Sequence[Any], Sequence[Any], Any]:
     """Of symmetric matrices: the inverse times the determinant.
 
     Args:
@@ -250,20 +253,29 @@ def adjugate(diagonal: Any, above: Sequence[Any]
         above (Sequence[Array]): What :func:`pairs` name above it, each (M,).
 
     Returns:
-        tuple: Its diagonal and what is above it; the determinant (M,), and
-        whether the matrix is positive definite, (M,).
+        tuple: Its diagonal and what is above it; the determinant (M,).
     """
     if len(diagonal) == 1:
-        return [1.], [], diagonal[0], diagonal[0] > 0
+        return [1.], [], diagonal[0]
     if len(diagonal) == 2:
         (xx, yy), (xy, ) = diagonal, above
-        det = xx * yy - xy * xy
-        return [yy, xx], [-xy], det, (xx > 0) & (det > 0)
+        return [yy, xx], [-xy], xx * yy - xy * xy
     (xx, yy, zz), (xy, xz, yz) = diagonal, above
     own = [yy * zz - yz * yz, xx * zz - xz * xz, xx * yy - xy * xy]
     others = [xz * yz - xy * zz, xy * yz - xz * yy, xy * xz - xx * yz]
-    det = xx * own[0] + xy * others[0] + xz * others[1]
-    return own, others, det, (xx > 0) & (own[2] > 0) & (det > 0)
+    return own, others, xx * own[0] + xy * others[0] + xz * others[1]
+
+
+def definite(diagonal: Any, own: Sequence[Any], det: Any) -> Any:
+    """Whether matrices are positive definite, (M,).
+
+    By their leading minors: the determinant, the last entry of what
+    :func:`adjugate` has on the diagonal, and the first one of the matrix.
+    """
+    found = det > 0
+    for minor in (own[-1], diagonal[0])[:len(own) - 1]:
+        found = found & (minor > 0)
+    return found
 
 
 def _bounded_step(xp: Backend, found: Sums,
@@ -276,7 +288,6 @@ def _bounded_step(xp: Backend, found: Sums,
     """
     step, ok = newton_step(xp, *derivatives_of_log(found))
     length = longest(xp, step)
-    ok = ok & xp.isfinite(length)
     step = xp.where(ok, step / xp.at_least(sigma * length, 1.), 0.)
     return step, ok, length
 

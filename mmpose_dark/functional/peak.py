@@ -18,8 +18,8 @@ Where work may follow the data, the modulated map is computed around the raw
 peak only. That no pixel further off can win is shown by a bound, and only
 maps of which that cannot be shown are modulated as a whole.
 
-Symbols: M maps of D axes. A pixel is a list of D index arrays in shape (M,),
-x first, which is the last axis of a map.
+Symbols: M maps of D axes. Pixels are indices in shape (D, M), x first, which
+is the last axis of a map.
 """
 from functools import partial, reduce
 from typing import Any, List, NamedTuple, Sequence, Tuple
@@ -42,30 +42,33 @@ class Peak(NamedTuple):
     """Integer peaks.
 
     Attributes:
-        at (list[Array]): The pixel of each map, x first, in shape (M,).
+        at (Array): The pixel of each map in shape (D, M).
         value (Array): The maximum of each raw map, wherever the peak is.
         window (Array): A cut of the map around the peak, in shape (M, ...).
     """
-    at: List[Any]
+    at: Any
     value: Any
     window: Any
 
 
-def raw_peak(xp: Backend, maps: Any) -> Tuple[List[Any], Any]:
+def highest(xp: Backend, maps: Any) -> Tuple[Any, Any]:
     """The first maximum of every map: its pixel and its value."""
     flat = maps.reshape(maps.shape[0], -1)
     index = xp.argmax(flat)
     value = xp.take(flat, index)
-    return unravel(index, maps.shape[1:]), value
-
-
-def unravel(index: Any, shape: Sequence[int]) -> List[Any]:
-    """The pixel, x first, of an index into a flattened map."""
     at = []
-    for size in shape[:0:-1]:
+    for size in maps.shape[:1:-1]:
         at.append(index % size)
         index = index // size
-    return [*at, index]
+    return xp.stack([*at, index]), value
+
+
+@table
+def ends(xp: Backend, like: Any, *shape: int) -> Any:
+    """(2, D, 1): the first and the last pixel along each axis, x first."""
+    return xp.stack([xp.stack([xp.full((1, ), end, like) for end in of_axes])
+                     for of_axes in ([0.] * len(shape),
+                                     [size - 1. for size in shape[::-1]])])
 
 
 def modulated_peak(xp: Backend, maps: Any, kernel: Kernel) -> Peak:
@@ -89,27 +92,25 @@ def modulated_peak(xp: Backend, maps: Any, kernel: Kernel) -> Peak:
     else:
         found = xp.search(partial(xp.by_parts, partial(_near, xp, kernel),
                                   maps, LOOKED_AT), whole)
-    *at, value, window = found
-    return Peak(at, value, window)
+    at, value, window = found
+    return Peak(at.T, value, window)
 
 
 def _modulated(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
-    at, value = raw_peak(xp, maps)
+    raw, value = highest(xp, maps)
     # 0 times -inf would take the map with it; the bounded search, which does
     # not look beyond its window, leaves that out as well.
     modulated = filtered(
         xp, xp.where(maps == -float('inf'), 0., maps), kernel)
     modulated *= _of_unit_energy(xp, maps, kernel, *maps.shape[1:])
-    further, best = raw_peak(xp, modulated)
-    offset, near = highest(xp, xp.windows(modulated, at, kernel.mode))
+    far, best = highest(xp, modulated)
+    offset, near = highest(xp, xp.windows(modulated, raw, kernel.mode))
     other = best > MODE_MARGIN * near
     best = xp.where(other, best, near)
     found = (best > 0) & xp.isfinite(best)
-    at = [xp.where(found, xp.where(
-        other, far, raw + (off - kernel.mode)), raw)
-        for raw, far, off in zip(at, further, offset)]
-    window = xp.windows(maps, at, kernel.window)
-    return (*at, value, window)
+    at = xp.where(found, xp.where(
+        other, far, raw + (offset - kernel.mode)), raw)
+    return at.T, value, xp.windows(maps, at, kernel.window)
 
 
 def _near(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
@@ -117,7 +118,7 @@ def _near(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
 
     It is where no mode further than ``kernel.mode`` from the raw peak wins.
     """
-    raw, value = raw_peak(xp, maps)
+    raw, value = highest(xp, maps)
     reach = kernel.mode
     around = xp.windows(maps, raw, reach + kernel.window)
     stencils = stencils_of_unit_energy(
@@ -125,20 +126,18 @@ def _near(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:
         maps.shape[1:])
     offset, best = highest(xp, stencils)
     window = xp.cut(around, offset, (2 * kernel.window + 1, ) * len(raw))
-    at = [pixel + (off - reach) for pixel, off in zip(raw, offset)]
     # 1e-4 covers rounding; the square of anything smaller than 1e-15 may
     # be 0 in float32.
-    limit = xp.where(best > 1e-15, (1 - 1e-4) * MODE_MARGIN * best, 0.)
+    limit = (1 - 1e-4) * MODE_MARGIN * best - 1e-15
     known = _bound(xp, maps, raw, kernel) < limit
     # What is below zero adds to no peak: leaving it out, at the price of a
     # copy, halves the energy of noise.
     known = xp.put_where(~known, known, lambda which: _bound(
-        xp, xp.positive(maps, which), [pixel[which] for pixel in raw],
-        kernel) < limit[which])
-    return (*at, value, window, known)
+        xp, xp.positive(maps, which), raw[:, which], kernel) < limit[which])
+    return (raw + (offset - reach)).T, value, window, known
 
 
-def _bound(xp: Backend, maps: Any, at: Sequence[Any], kernel: Kernel) -> Any:
+def _bound(xp: Backend, maps: Any, at: Any, kernel: Kernel) -> Any:
     """What no pixel of the modulated maps far from ``at`` exceeds, (M,).
 
     The rows of the normalised kernel have unit energy, so no pixel of a line
@@ -190,13 +189,6 @@ def _far(xp: Backend, like: Any, kernel: Kernel,
     return found
 
 
-def highest(xp: Backend, stencils: Any) -> Tuple[List[Any], Any]:
-    """The maximum of stencils (M, ...): its pixel there and its value."""
-    flat = stencils.reshape(stencils.shape[0], -1)
-    index = xp.argmax(flat)
-    return unravel(index, stencils.shape[1:]), xp.take(flat, index)
-
-
 def modulated_stencils(xp: Backend, windows: Any, kernel: Kernel,
                        reach: int) -> Any:
     """The modulated map around the middle of every window (Eq. 10).
@@ -230,7 +222,7 @@ def _taps(xp: Backend, like: Any, kernel: Kernel, reach: int,
         xp.arange(-reach, reach + 1, like)[:, None])
 
 
-def stencils_of_unit_energy(xp: Backend, stencils: Any, at: Sequence[Any],
+def stencils_of_unit_energy(xp: Backend, stencils: Any, at: Any,
                             kernel: Kernel, shape: Sequence[int]) -> Any:
     """Stencils around pixels, over the energy of the kernel on the map.
 
@@ -255,7 +247,7 @@ def _around(xp: Backend, like: Any, kernel: Kernel, reach: int,
         index = xp.to_index(xp.arange(0, size, like)[:, None] +
                             xp.arange(-reach, reach + 1, like))
         by = (_over_energy(xp, like, kernel, size)[
-            xp.clip(index, 0, size - 1)] * on_map(xp, like, reach, size))
+            xp.clip(index, 0, size - 1)] * on_map(xp, like, reach, size)[0])
         spread = [1] * len(shape)
         spread[-1 - axis] = 2 * reach + 1
         tables.append(by.reshape(size, *spread))
@@ -267,7 +259,8 @@ def _over_energy(xp: Backend, like: Any, kernel: Kernel, size: int) -> Any:
     """(size,): one over the root of the energy of the taps on the map."""
     taps = kernel.at(
         xp, xp.arange(-kernel.radius, kernel.radius + 1, like))
-    return 1 / xp.sqrt(on_map(xp, like, kernel.radius, size) @ (taps * taps))
+    return 1 / xp.sqrt(
+        on_map(xp, like, kernel.radius, size)[0] @ (taps * taps))
 
 
 @table
@@ -281,8 +274,12 @@ def _of_unit_energy(xp: Backend, like: Any, kernel: Kernel,
 
 
 @table
-def on_map(xp: Backend, like: Any, reach: int, size: int) -> Any:
-    """(size, 2 * reach + 1): 1 for pixels around each pixel on the map."""
-    index = xp.arange(0, size, like)[:, None] + xp.arange(
+def on_map(xp: Backend, like: Any, reach: int, *sizes: int) -> Any:
+    """1 for pixels around each pixel of axes that are on the map.
+
+    In shape (axes, n, 2 * reach + 1), n the longest of the sizes.
+    """
+    index = xp.arange(0, max(sizes), like)[:, None] + xp.arange(
         -reach, reach + 1, like)
-    return xp.to_float((index >= 0) & (index < size), like)
+    return xp.stack([xp.to_float((index >= 0) & (index < size), like)
+                     for size in sizes])

@@ -3,13 +3,9 @@ from typing import Any, Tuple
 
 from .backends import Array, as_maps, backend_of
 from .checks import check_choice, check_positive, check_sigma
-from .covariance import covariance
-from .fit import fit
+from .covariance import covariance, nearest_pixel
 from .modulate import Kernel
-from .peak import highest, modulated_stencils, stencils_of_unit_energy
-
-#: how far from a given peak the highest modulated pixel may be; px
-REACH = 2
+from .steps import fit_nearby, stencils_around
 
 
 def refine_keypoints(heatmaps: Array,
@@ -77,24 +73,14 @@ def refine_keypoints(heatmaps: Array,
         kernel, num = Kernel.of(sigma), points.shape[1]
         given = xp.to_float(points, maps).reshape(-1, 2).T
         which = xp.to_index(xp.arange(0, given.shape[1], maps)) % num
-        last = shape[::-1]
-        at = [xp.to_index(xp.clip(xp.floor(x + .5), 0, size - 1))
-              for x, size in zip(xp.where(given == given, given, 0.), last)]
-        value = maps.reshape(num, -1)[which, at[1] * last[0] + at[0]]
-
-        # From the highest pixel of the modulated map nearby.
-        around = xp.windows(maps, at, kernel.radius + REACH, which)
-        offset, _ = highest(xp, stencils_of_unit_energy(
-            xp, modulated_stencils(xp, around, kernel, REACH), at, kernel,
-            shape))
-        near = [xp.clip(pixel + (off - REACH), 0, size - 1)
-                for pixel, off, size in zip(at, offset, last)]
-        step, good, view = fit(
-            xp, xp.windows(maps, near, kernel.window, which), near,
-            kernel, shape)
+        pixel, _ = nearest_pixel(xp, maps, xp.where(given == given, given, 0.))
+        at = xp.to_index(pixel)
+        value = maps[which, at[1], at[0]]
+        step, good, view = fit_nearby(
+            xp, maps, stencils_around(xp, maps, at, kernel, which), at,
+            kernel, which)
         good = good & xp.isfinite(value) & (value > 0)
-        found = xp.to_float(xp.stack(near), maps) + step
-        found = xp.where(good, found, xp.to_float(xp.stack(at), maps))
+        found = pixel + xp.where(good, step, 0.)
         out: Any = [found.T.reshape(points.shape)]
         if return_covariance:
             out.append(covariance(

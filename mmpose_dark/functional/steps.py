@@ -1,24 +1,24 @@
 """Steps off the raw peak by differences of pixels, as the official code has
 them: the standard shift (Eq. 1) and the Taylor step (Eq. 8).
 
-Symbols: M maps of D axes. A pixel is a list of D index arrays in shape (M,),
-x first, which is the last axis of a map.
+Symbols: M maps of D axes. Pixels are indices in shape (D, M), x first, which
+is the last axis of a map.
 """
-from typing import Any, List, Sequence, Tuple
+from typing import Any, Sequence, Tuple
 
 from .backends import Backend, table
-from .fit import fit, longest, newton_step, pairs
+from .fit import View, fit, longest, newton_step, pairs
 from .modulate import Kernel
 from .peak import (
     LOOKED_AT,
+    ends,
     highest,
     modulated_stencils,
-    raw_peak,
     stencils_of_unit_energy,
 )
 
 
-def quarter_shift(xp: Backend, maps: Any, at: Sequence[Any]) -> Any:
+def quarter_shift(xp: Backend, maps: Any, at: Any) -> Any:
     """A quarter of a pixel per axis towards the higher neighbour.
 
     As the official code and MMPose have it, including MMPose's conditions at
@@ -27,7 +27,7 @@ def quarter_shift(xp: Backend, maps: Any, at: Sequence[Any]) -> Any:
     Args:
         xp: The backend.
         maps (Array): in shape (M, ...), D axes.
-        at (Sequence[Array]): Integer peaks.
+        at (Array): Integer peaks.
 
     Returns:
         Array: The step in shape (D, M); px.
@@ -52,7 +52,7 @@ def quarter_shift(xp: Backend, maps: Any, at: Sequence[Any]) -> Any:
     return xp.stack(steps)
 
 
-def official_step(xp: Backend, stencils: Any, at: Sequence[Any],
+def official_step(xp: Backend, stencils: Any, at: Any,
                   shape: Sequence[int], limit: float) -> Tuple[Any, Any]:
     """One Taylor step by central differences, as the official code has it.
 
@@ -60,7 +60,7 @@ def official_step(xp: Backend, stencils: Any, at: Sequence[Any],
         xp: The backend.
         stencils (Array): Map values within 2 px of the integer peak, in shape
             (M, 5, ...).
-        at (Sequence[Array]): That peak.
+        at (Array): That peak.
         shape (Sequence[int]): Of a map.
         limit (float): Longest credible step per axis; px.
 
@@ -112,7 +112,7 @@ def _central_differences(xp: Backend, like: Any, axes: int) -> Any:
 
 
 def official_or_fit(xp: Backend, maps: Any, kernel: Kernel,
-                    limit: float) -> Tuple[List[Any], Any, Any, Any]:
+                    limit: float) -> Tuple[Any, Any, Any, Any]:
     """The official step from the raw peak; where that fails, a local fit.
 
     The fit starts at the highest pixel of the normalised modulated map within
@@ -128,45 +128,60 @@ def official_or_fit(xp: Backend, maps: Any, kernel: Kernel,
         tuple: The raw peak and its value (M,), the step from there (D, M), px,
         and whether either way led to a result, (M,).
     """
-    *at, value, stencils = xp.by_parts(
+    at, value, stencils = xp.by_parts(
         lambda part: _stencils_at_raw_peak(xp, part, kernel), maps, LOOKED_AT)
+    at = at.T
     step, official = official_step(xp, stencils, at, maps.shape[1:], limit)
+
+    def fitted(which: Any) -> Any:
+        step, good, _ = fit_nearby(
+            xp, maps, stencils[which], at[:, which], kernel, which)
+        return xp.stack([*step, xp.to_float(good, maps)])
+
     # The step and, in a last row, whether there is one.
     found = xp.put_where(
-        ~official, xp.stack([*step, xp.to_float(official, maps)]),
-        lambda which: _fit_nearby(
-            xp, maps, stencils[which], [pixel[which] for pixel in at], kernel,
-            which))
+        ~official, xp.stack([*step, xp.to_float(official, maps)]), fitted)
     return at, value, found[:-1], found[-1] > 0
 
 
 def _stencils_at_raw_peak(xp: Backend, maps: Any,
                           kernel: Kernel) -> Sequence[Any]:
-    at, value = raw_peak(xp, maps)
-    around = xp.windows(maps, at, kernel.radius + 2)
-    return (*at, value, modulated_stencils(xp, around, kernel, 2))
+    at, value = highest(xp, maps)
+    return at.T, value, stencils_around(xp, maps, at, kernel)
 
 
-def _fit_nearby(xp: Backend, maps: Any, stencils: Any, at: Sequence[Any],
-                kernel: Kernel, which: Any) -> Any:
+def stencils_around(xp: Backend, maps: Any, at: Any, kernel: Kernel,
+                    which: Any = None) -> Any:
+    """The modulated maps within 2 px of a pixel, in shape (m, 5, ...)."""
+    around = xp.windows(maps, at, kernel.radius + 2, which)
+    return modulated_stencils(xp, around, kernel, 2)
+
+
+def fit_nearby(xp: Backend, maps: Any, stencils: Any, at: Any, kernel: Kernel,
+               which: Any) -> Tuple[Any, Any, View]:
     """Fit from the highest pixel of the normalised modulated stencil.
 
+    Args:
+        xp: The backend.
+        maps (Array): in shape (M, ...), D axes.
+        stencils (Array): Of :func:`stencils_around`.
+        at (Array): The pixels that these are around, in shape (D, m).
+        kernel (Kernel): The modulation kernel.
+        which (Array): The maps that they are of.
+
     Returns:
-        Array: The step from ``at`` and, in a last row, 1 where there is a
-        fit, in shape (D + 1, m).
+        tuple: The step from ``at`` in shape (D, m), px, and the rest as of
+        :func:`.fit`.
     """
-    shape, axes = maps.shape[1:], len(at)
+    shape = maps.shape[1:]
     local = stencils_of_unit_energy(xp, stencils, at, kernel, shape)
+    offset, top = highest(xp, local)
     # One pixel that is not finite takes the whole stencil with it, and leaves
-    # nothing to compare: only the middle is left.
-    flat = local.reshape(-1, 5**axes)
-    middle = xp.isfinite(flat[:, 5**axes // 2])
-    offset, _ = highest(xp, local)
-    # Of a map without positive pixels the best may lie beside it.
-    near = [xp.clip(xp.where(middle, pixel + (off - 2), pixel), 0, size - 1)
-            for off, pixel, size in zip(offset, at, shape[::-1])]
+    # nothing to compare. Of a map without positive pixels the best may lie
+    # beside it.
+    near = xp.to_index(xp.clip(
+        xp.to_float(xp.where(xp.isfinite(top), at + (offset - 2), at), maps),
+        *ends(xp, maps, *shape)))
     around = xp.windows(maps, near, kernel.window, which)
-    step, fitted, _ = fit(xp, around, near, kernel, shape)
-    moved = [step[i] + xp.to_float(near[i] - at[i], maps)
-             for i in range(axes)]
-    return xp.stack([*moved, xp.to_float(fitted, maps)])
+    step, good, view = fit(xp, around, near, kernel, shape)
+    return step + xp.to_float(near - at, maps), good, view

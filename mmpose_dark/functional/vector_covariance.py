@@ -27,7 +27,6 @@ on the vector where there is no fit. x and y are not told to vary together.
 
 from .backends import Array, backend_of
 from .covariance import PIXEL, look, nearest_pixel
-from .encode import encode_vectors
 from .fit import derivatives_of_log
 from .modulate import Kernel
 
@@ -56,13 +55,13 @@ def vector_variance(shares: Array, positions: Array, present: Array,
         return 0. * positions
     with xp.guard(shares):
         rows, x = shares.reshape(-1, size), positions.reshape(-1)
+        off = xp.arange(0, size, rows) - x[:, None]
         # The label around the position, and its variance there.
-        label, narrow = encode_vectors(x[None], size, sigma)[0], sigma**2
+        label, narrow = xp.exp(off * off * (-.5 / sigma**2)), sigma**2
         if not log:
             label = xp.exp(LABEL_BETA * (label - 1))
             narrow = sigma**2 / LABEL_BETA
         label = label / label.sum(-1)[:, None]
-        off = xp.arange(0, size, rows) - x[:, None]
         spread = ((rows - label) * off * off).sum(-1)
         # The mode's own width, where there is one.
         seen = look(xp, rows, *nearest_pixel(xp, rows, x[None]),

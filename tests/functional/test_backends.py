@@ -122,14 +122,13 @@ def window(heatmap, at, reach):
     ((3, 2), 5), ((9, 5, 7), 2), ((3, 5, 7), 4), ((9, 5, 7), 0)])
 def test_windows_are_cut_around_pixels(rng, xp, of, size, reach):
     maps = rng.standard_normal((40, *size[::-1]))
-    at = [rng.integers(0, n, 40) for n in size]
+    at = np.stack([rng.integers(0, n, 40) for n in size])
     want = [window(heatmap, pixel, reach)
-            for heatmap, pixel in zip(maps, zip(*at))]
-    found = xp.windows(of(maps), [of(i) for i in at], reach)
+            for heatmap, pixel in zip(maps, at.T)]
+    found = xp.windows(of(maps), of(at), reach)
     np.testing.assert_array_equal(to_numpy(found), want)
     which = np.array([3, 17, 18, 39])
-    some = xp.windows(of(maps), [of(i[which]) for i in at], reach,
-                      of(which))
+    some = xp.windows(of(maps), of(at[:, which]), reach, of(which))
     np.testing.assert_array_equal(to_numpy(some), np.array(want)[which])
 
 

@@ -3,7 +3,12 @@ import numpy as np
 import pytest
 from conftest import as_kind, to_numpy
 from mmpose_dark.functional.backends import backend_of
-from mmpose_dark.functional.fit import adjugate, newton_step, pairs
+from mmpose_dark.functional.fit import (
+    adjugate,
+    definite,
+    newton_step,
+    pairs,
+)
 
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
@@ -23,14 +28,14 @@ def test_a_newton_step_solves_and_knows_what_is_definite(rng, axes, kind):
     gradient_of, diagonal_of, above_of = (
         as_kind(part, kind) for part in (gradient, diagonal, above))
     xp = backend_of(gradient_of)
-    step, definite = map(to_numpy, newton_step(
+    step, good = map(to_numpy, newton_step(
         xp, gradient_of, diagonal_of, list(above_of)))
     want = np.linalg.solve(matrices, gradient.T[..., None])[..., 0].T
     np.testing.assert_allclose(step, want, rtol=1e-6, atol=1e-9)
-    np.testing.assert_array_equal(definite, (values > 0).all(1))
-    assert 0 < definite.sum() < 200
+    np.testing.assert_array_equal(good, (values > 0).all(1))
+    assert 0 < good.sum() < 200
 
-    own, others, det, definite = adjugate(diagonal_of, list(above_of))
+    own, others, det = adjugate(diagonal_of, list(above_of))
     np.testing.assert_allclose(to_numpy(det), np.linalg.det(matrices))
     inverse = np.linalg.inv(matrices)
     for i, entry in enumerate(own):
@@ -40,4 +45,5 @@ def test_a_newton_step_solves_and_knows_what_is_definite(rng, axes, kind):
     for entry, (i, j) in zip(others, pairs(axes)):
         np.testing.assert_allclose(
             to_numpy(entry) / to_numpy(det), inverse[:, i, j], atol=1e-9)
-    np.testing.assert_array_equal(to_numpy(definite), (values > 0).all(1))
+    np.testing.assert_array_equal(
+        to_numpy(definite(diagonal_of, own, det)), (values > 0).all(1))

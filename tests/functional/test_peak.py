@@ -5,7 +5,7 @@ import pytest
 from conftest import as_kind, decode
 from mmpose_dark.functional.backends import backend_of
 from mmpose_dark.functional.modulate import Kernel
-from mmpose_dark.functional.peak import _bound, raw_peak
+from mmpose_dark.functional.peak import _bound, highest
 
 
 def evidence(heatmap, kernel):
@@ -47,7 +47,7 @@ def test_no_pixel_far_off_exceeds_the_bound(rng, size, sigma, kind):
     maps = np.concatenate([maps, noisy, rng.random(maps.shape)])
     of_kind = as_kind(maps, kind)
     xp = backend_of(of_kind)
-    at, _ = raw_peak(xp, of_kind)
+    at, _ = highest(xp, of_kind)
     bound = np.asarray(_bound(xp, of_kind, at, kernel))
     for i, heatmap in enumerate(maps):
         raw = oracle.argmax(heatmap)
@@ -61,7 +61,7 @@ def test_no_pixel_far_off_exceeds_the_bound(rng, size, sigma, kind):
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 @pytest.mark.parametrize('axes', [1, 2, 3])
-def test_numbers_too_large_to_modulate_are_read_at_the_raw_peak(axes, kind):
+def test_numbers_too_large_to_modulate_are_read_at_the_highest(axes, kind):
     size, centre = (30, 33, 28)[:axes], (12.2, 17.7, 9.)[:axes]
     heatmap = oracle.gaussian(centre, size, 2.)
     huge = (3e38 * heatmap).astype(np.float32)[None]

@@ -22,8 +22,8 @@ Array = TypeVar('Array', np.ndarray, 'torch.Tensor')
 class Backend(abc.ABC):
     """What is done to arrays of one kind.
 
-    Symbols: M maps, m of them; a map has D axes. Positions of pixels are D
-    index arrays in shape (M,), x first, which is the last axis of a map.
+    Symbols: M maps, m of them; a map has D axes. Pixels are indices in shape
+    (D, M), x first, which is the last axis of a map.
     """
 
     # The same in all but for the module that has them.
@@ -121,13 +121,13 @@ class Backend(abc.ABC):
         """
 
     @abc.abstractmethod
-    def windows(self, maps: Any, at: Sequence[Any], reach: int,
+    def windows(self, maps: Any, at: Any, reach: int,
                 which: Any = None) -> Any:
         """Cut a window around one pixel of every map; outside is 0.
 
         Args:
             maps (Array): in shape (M, ...), D axes.
-            at (Sequence[Array]): The pixel of each of m maps, x first.
+            at (Array): The pixel of each of m maps, in shape (D, m).
             reach (int): Pixels on each side of it, along each axis.
             which (Array, optional): The maps that the pixels belong to.
                 Defaults to ``None``: all.

@@ -1,5 +1,5 @@
 """numpy: work follows the data, and stays in one thread and in caches."""
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import (
     Any,
     Callable,
@@ -122,7 +122,7 @@ class NumpyBackend(Backend):
                            self.cached(_block, rows, kernel))
         return np.ascontiguousarray(out.reshape(num, -1)[:, :size])
 
-    def windows(self, maps: np.ndarray, at: Sequence[np.ndarray], reach: int,
+    def windows(self, maps: np.ndarray, at: np.ndarray, reach: int,
                 which: Any = None) -> np.ndarray:
         """A strided view copies each window in one go, several times faster
         than an index per pixel.
@@ -137,17 +137,14 @@ class NumpyBackend(Backend):
         out = _cut(maps, plan.view, (which, *start))
         # Windows that were moved onto the map are cut again, out of zeros
         # with what is on the map in their middle.
-        middle = [pixel - first for pixel, first in zip(at, start)]
-        moved = middle[0] != reach
-        for place in middle[1:]:
-            moved |= place != reach
-        again = moved.nonzero()[0]
+        again = reduce(np.logical_or, [
+            moved[pixel] for moved, pixel in zip(plan.moved, at)]).nonzero()[0]
         if len(again):
             padded = np.zeros((len(again), *plan.padded), maps.dtype)
             padded[plan.inside] = out[again]
-            out[again] = _cut(
-                padded, plan.view_of_padded,
-                (np.arange(len(again)), *[place[again] for place in middle]))
+            out[again] = _cut(padded, plan.view_of_padded, (
+                np.arange(len(again)), *[(pixel - first)[again]
+                                         for pixel, first in zip(at, start)]))
         return out
 
     def cut(self, maps: np.ndarray, start: Sequence[Any],
@@ -205,12 +202,14 @@ class _Plan(NamedTuple):
     Attributes:
         first (list): For each axis, where windows around each pixel start,
             moved onto the map.
+        moved (list): For each axis, which of these had to be.
         view (tuple): The shape of all windows of a map.
         short (list, optional): What maps smaller than a window are padded by.
         padded, inside, view_of_padded: The shape of a window with a border
             of zeros, where in that it is, and the shape of all windows there.
     """
     first: List[np.ndarray]
+    moved: List[np.ndarray]
     view: Tuple[int, ...]
     short: Optional[List[Tuple[int, int]]]
     padded: Tuple[int, ...]
@@ -223,8 +222,10 @@ def _plan(shape: Tuple[int, ...], reach: int) -> _Plan:
     axes, size = len(shape), 2 * reach + 1
     short = [(0, 0), *((0, max(0, size - n)) for n in shape)]
     shape = tuple(max(size, n) for n in shape)
+    first = [np.arange(-reach, n - reach) for n in shape]
+    on_map = [start.clip(0, n - size) for start, n in zip(first, shape)]
     return _Plan(
-        [(np.arange(n) - reach).clip(0, n - size) for n in shape],
+        on_map, [start != moved for start, moved in zip(first, on_map)],
         _view(shape, (size, ) * axes), short if np.any(short) else None,
         (size + 2 * reach, ) * axes,
         (slice(None), *[slice(reach, reach + size)] * axes),

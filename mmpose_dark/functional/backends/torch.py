@@ -95,14 +95,14 @@ class TorchBackend(Backend):
         matrix: Tensor = kernel.matrix(self, rows, rows.shape[1])
         return rows @ matrix.T
 
-    def windows(self, maps: Tensor, at: Sequence[Tensor], reach: int,
+    def windows(self, maps: Tensor, at: Tensor, reach: int,
                 which: Any = None) -> Tensor:
-        axes = len(at)
+        axes = at.shape[0]
         around = torch.arange(-reach, reach + 1, device=maps.device)
         index: Any = 0
         inside: Any = True
-        for axis, (size, pixel) in enumerate(zip(maps.shape[1:], at[::-1])):
-            place = _along(pixel[:, None] + around, axis, axes)
+        for axis, size in enumerate(maps.shape[1:]):
+            place = _along(at[-1 - axis][:, None] + around, axis, axes)
             inside = inside & (place >= 0) & (place < size)
             index = index * size + place.clamp(0, size - 1)
         flat = maps.reshape(maps.shape[0], -1)
@@ -114,7 +114,8 @@ class TorchBackend(Backend):
     def cut(self, maps: Tensor, start: Sequence[Any],
             size: Tuple[int, ...]) -> Tensor:
         out = maps
-        for axis, (first, part) in enumerate(zip(start[::-1], size[::-1])):
+        for axis, part in enumerate(size[::-1]):
+            first = start[-1 - axis]
             place = torch.arange(part, device=maps.device).expand(
                 maps.shape[0], part)
             if not isinstance(first, int):
