@@ -4,16 +4,11 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional.checks import (
-    check_calibration,
-    check_keypoints,
-    check_map,
-    check_sigma,
-    check_size,
-)
+from ..functional.checks import check_sigma, check_size
 from ..functional.flip import mirror_offset
 from ._mmpose import AssociativeEmbedding
 from .base import DarkCodec, register, where_they_are
+from .checks import check_calibration, check_keypoints, check_map
 
 
 @register

@@ -18,11 +18,11 @@ import numpy as np
 from .. import functional as F  # noqa: N812
 from ..functional.checks import (
     check_blur_kernel_size,
-    check_calibration,
     check_choice,
     check_has_covariance,
 )
 from ._mmpose import KEYPOINT_CODECS
+from .checks import check_calibration
 
 #: name -> codec of this package, see :func:`register`
 CODECS: Dict[str, Type['DarkCodec']] = {}

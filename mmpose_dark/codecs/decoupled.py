@@ -5,13 +5,7 @@ import numpy as np
 
 from .. import functional as F  # noqa: N812
 from ..functional.backends import backend_of
-from ..functional.checks import (
-    check_choice,
-    check_keypoints,
-    check_map,
-    check_sigma,
-    check_size,
-)
+from ..functional.checks import check_choice, check_sigma, check_size
 from ..functional.flip import mirror_offset
 from ._mmpose import (
     DecoupledHeatmap,
@@ -20,6 +14,7 @@ from ._mmpose import (
     get_instance_root,
 )
 from .base import register
+from .checks import check_keypoints, check_map
 from .maps import MapCodec
 
 #: sigma of a person of hardly any size: one pixel, as the paper's code has it

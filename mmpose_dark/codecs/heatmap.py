@@ -4,16 +4,11 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional.checks import (
-    check_choice,
-    check_map,
-    check_one_instance,
-    check_sigma,
-    check_size,
-)
+from ..functional.checks import check_choice, check_sigma, check_size
 from ..functional.flip import mirror_offset
 from ._mmpose import BaseKeypointCodec
 from .base import register
+from .checks import check_map, check_one_instance
 from .maps import MapCodec
 
 

@@ -1,6 +1,6 @@
 """Accuracy of heatmaps against heatmaps: the number that training logs."""
 import math
-from typing import Any, Tuple
+from typing import Any, Sequence, Tuple
 
 from .backends import Array, Backend, as_maps, backend_of
 
@@ -40,14 +40,9 @@ def pck_accuracy(heatmaps: Array,
             'heatmaps and targets must be in shape (B, K, H, W) and weights '
             f'in shape (B, K), got {shape}, {tuple(targets.shape)} and '
             f'{tuple(weights.shape)}')
-    height, width = shape[2:]
-    (x, y), (true_x, true_y) = (_peaks(xp, maps)
-                                for maps in (heatmaps, targets))
-    # In whole numbers, so that a distance of exactly `thr` is no hit, however
-    # it would be rounded.
-    distance = ((x - true_x) * width)**2 + ((y - true_y) * height)**2
-    limit = math.ceil((thr * height * width)**2 * (1 - 1e-9))
-    return _mean_share(xp, distance < limit, weights)
+    return _share_of_hits(
+        xp, [_peaks(xp, maps) for maps in (heatmaps, targets)],
+        (shape[3], shape[2]), weights, thr)
 
 
 def vector_accuracy(vectors: Tuple[Array, Array],
@@ -83,24 +78,27 @@ def vector_accuracy(vectors: Tuple[Array, Array],
             f'weights in shape (B, K), got {shapes[:2]}, {shapes[2:]} and '
             f'{batch}')
     xp = backend_of(weights)
-    found, truth = (_bins(xp, *pair) for pair in (vectors, targets))
-    width, height = shapes[0][2], shapes[1][2]
-    distance = (((found[0] - truth[0]) * width)**2 +
-                ((found[1] - truth[1]) * height)**2)
-    limit = math.ceil((thr * height * width)**2 * (1 - 1e-9))
-    return _mean_share(xp, distance < limit, weights)
+    return _share_of_hits(
+        xp, [_bins(xp, *pair) for pair in (vectors, targets)],
+        (shapes[0][2], shapes[1][2]), weights, thr)
 
 
-def _bins(xp: Any, *vectors: Any) -> Any:
-    """(B, K) x and y of the maxima; -1 where not both are positive."""
-    index = [xp.argmax(part) for part in vectors]
-    x_top, y_top = map(xp.amax, vectors)
-    absent = (x_top <= 0) | (y_top <= 0)
-    return [xp.where(absent, -1, i) for i in index]
+def _share_of_hits(xp: Backend, places: Sequence[Any], size: Tuple[int, int],
+                   weights: Any, thr: float) -> Any:
+    """The mean over the keypoints of the share of joints that are hit.
 
-
-def _mean_share(xp: Any, hit: Any, weights: Any) -> Any:
-    """The mean over the keypoints of the share of joints that are hit."""
+    Args:
+        xp: The backend.
+        places (Sequence): x and y, (B, K) each: found, and as they should be.
+        size (tuple[int, int]): (W, H)
+        weights, thr: As of :func:`pck_accuracy`.
+    """
+    (x, y), (true_x, true_y) = places
+    width, height = size
+    # In whole numbers, so that a distance of exactly `thr` is no hit, however
+    # it would be rounded.
+    distance = ((x - true_x) * width)**2 + ((y - true_y) * height)**2
+    hit = distance < math.ceil((thr * height * width)**2 * (1 - 1e-9))
     counts = weights > 0
     like = xp.as_float(weights, 'weights')
     hits = xp.to_float(counts & hit, like).sum(0)
@@ -110,7 +108,14 @@ def _mean_share(xp: Any, hit: Any, weights: Any) -> Any:
     return share.sum() / xp.at_least(present.sum(), 1.)
 
 
-def _peaks(xp: Backend, maps: Array) -> Tuple[Array, Array]:
+def _bins(xp: Backend, *vectors: Any) -> Sequence[Any]:
+    """(B, K) x and y of the maxima; -1 where not both are positive."""
+    x_top, y_top = map(xp.amax, vectors)
+    absent = (x_top <= 0) | (y_top <= 0)
+    return [xp.where(absent, -1, xp.argmax(part)) for part in vectors]
+
+
+def _peaks(xp: Backend, maps: Any) -> Sequence[Any]:
     """(B, K) x and y of every maximum; -1 where it is not positive."""
     flat = maps.reshape(*maps.shape[:2], -1)
     index = xp.argmax(flat)

@@ -58,17 +58,9 @@ from operator import add
 from typing import Any, List, Optional, Sequence, Tuple
 
 from .backends import Backend, table
-from .fit import (
-    View,
-    adjugate,
-    definite,
-    derivatives_of_log,
-    fit_tables,
-    inside_map,
-    sums,
-)
+from .fit import View, adjugate, definite, derivatives_of_log, look
 from .modulate import Kernel
-from .peak import ends
+from .peak import nearest_pixel
 
 #: Variance of a position uniform on a pixel; squared pixels.
 PIXEL = 1 / 12
@@ -146,12 +138,6 @@ def _on_map(xp: Backend, like: Any, *sizes: int) -> Any:
     return xp.stack([xp.full((1, ), 12 / size**2, like) for size in sizes])
 
 
-def nearest_pixel(xp: Backend, maps: Any, points: Any) -> Tuple[Any, Any]:
-    """The nearest pixel on the map and the offset from there, (d, M)."""
-    pixel = xp.clip(xp.floor(points + 0.5), *ends(xp, maps, *maps.shape[1:]))
-    return pixel, points - pixel
-
-
 def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:
     """What the brightest pixel would be if its middle were the position.
 
@@ -164,19 +150,6 @@ def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:
     if axes != 2:
         seen = seen**(2 / axes)
     return xp.clip(top * xp.exp(seen * square / (2 * sigma**2)), FAINT, 1.)
-
-
-def look(xp: Backend, maps: Any, pixel: Any, offset: Any,
-         kernel: Kernel) -> View:
-    """Through windows around pixels (d, M), at an offset from there; px."""
-    at = xp.to_index(pixel)
-    around = xp.windows(maps, at, kernel.window)
-    tables = fit_tables(xp, around, kernel.window, kernel.sigma,
-                        *maps.shape[1:])
-    inside = inside_map(xp, tables, at)
-    positive = xp.at_least(xp.where(xp.isfinite(around), around, 0.), 0.)
-    return View(around, inside, sums(
-        xp, tables, positive, inside, offset / kernel.sigma))
 
 
 def _shape(xp: Backend, view: View, sigma: float) -> Tuple[Any, ...]:

@@ -102,6 +102,19 @@ def fit(xp: Backend, windows: Any, at: Any, kernel: Kernel,
     return sigma * step, fitted, View(windows, inside, seen)
 
 
+def look(xp: Backend, maps: Any, pixel: Any, offset: Any,
+         kernel: Kernel) -> View:
+    """Through windows around pixels (d, M), at an offset from there; px."""
+    at = xp.to_index(pixel)
+    around = xp.windows(maps, at, kernel.window)
+    tables = fit_tables(xp, around, kernel.window, kernel.sigma,
+                        *maps.shape[1:])
+    inside = inside_map(xp, tables, at)
+    positive = xp.at_least(xp.where(xp.isfinite(around), around, 0.), 0.)
+    return View(around, inside, sums(
+        xp, tables, positive, inside, offset / kernel.sigma))
+
+
 class FitTables(NamedTuple):
     """What no data changes.
 

@@ -22,7 +22,7 @@ Symbols: M maps of D axes. Pixels are indices in shape (D, M), x first, which
 is the last axis of a map.
 """
 from functools import partial, reduce
-from typing import Any, List, NamedTuple, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple
 
 from .backends import Backend, table
 from .modulate import Kernel, filtered
@@ -36,19 +36,6 @@ MODE_MARGIN = 1.1
 #: Numbers of maps that are worked on at a time: those that are only looked
 #: at, and those that are modulated as a whole.
 LOOKED_AT, MODULATED = 2**21, 2**19
-
-
-class Peak(NamedTuple):
-    """Integer peaks.
-
-    Attributes:
-        at (Array): The pixel of each map in shape (D, M).
-        value (Array): The maximum of each raw map, wherever the peak is.
-        window (Array): A cut of the map around the peak, in shape (M, ...).
-    """
-    at: Any
-    value: Any
-    window: Any
 
 
 def highest(xp: Backend, maps: Any) -> Tuple[Any, Any]:
@@ -71,7 +58,14 @@ def ends(xp: Backend, like: Any, *shape: int) -> Any:
                                      [size - 1. for size in shape[::-1]])])
 
 
-def modulated_peak(xp: Backend, maps: Any, kernel: Kernel) -> Peak:
+def nearest_pixel(xp: Backend, maps: Any, points: Any) -> Tuple[Any, Any]:
+    """The nearest pixel on the map and the offset from there, (d, M)."""
+    pixel = xp.clip(xp.floor(points + 0.5), *ends(xp, maps, *maps.shape[1:]))
+    return pixel, points - pixel
+
+
+def modulated_peak(xp: Backend, maps: Any,
+                   kernel: Kernel) -> Tuple[Any, Any, Any]:
     """The peak of every modulated map.
 
     Args:
@@ -80,8 +74,10 @@ def modulated_peak(xp: Backend, maps: Any, kernel: Kernel) -> Peak:
         kernel (Kernel): The modulation kernel.
 
     Returns:
-        Peak: With windows of ``kernel.window`` pixels on each side. Where the
-        modulated map has no positive finite maximum, it is the raw peak.
+        tuple: Integer peaks in shape (D, M), the maximum of each raw map in
+        shape (M,), and windows of ``kernel.window`` pixels on each side of
+        the peak in shape (M, ...). Where the modulated map has no positive
+        finite maximum, the peak is the raw one.
     """
     whole = partial(xp.by_parts, partial(_modulated, xp, kernel), maps,
                     MODULATED)
@@ -93,7 +89,7 @@ def modulated_peak(xp: Backend, maps: Any, kernel: Kernel) -> Peak:
         found = xp.search(partial(xp.by_parts, partial(_near, xp, kernel),
                                   maps, LOOKED_AT), whole)
     at, value, window = found
-    return Peak(at.T, value, window)
+    return at.T, value, window
 
 
 def _modulated(xp: Backend, kernel: Kernel, maps: Any) -> Sequence[Any]:

@@ -3,8 +3,9 @@ from typing import Any, Tuple
 
 from .backends import Array, as_maps, backend_of
 from .checks import check_choice, check_positive, check_sigma
-from .covariance import covariance, nearest_pixel
+from .covariance import covariance
 from .modulate import Kernel
+from .peak import nearest_pixel
 from .steps import fit_nearby, stencils_around
 
 

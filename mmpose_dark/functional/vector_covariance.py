@@ -26,9 +26,10 @@ on the vector where there is no fit. x and y are not told to vary together.
 """
 
 from .backends import Array, backend_of
-from .covariance import PIXEL, look, nearest_pixel
-from .fit import derivatives_of_log
+from .covariance import PIXEL
+from .fit import derivatives_of_log, look
 from .modulate import Kernel
+from .peak import nearest_pixel
 
 #: What ``KLDiscretLoss`` multiplies logits, its ``beta``, and labels, its
 #: ``label_beta``, by before their softmax to train RTMPose.
