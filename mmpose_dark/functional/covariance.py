@@ -135,7 +135,7 @@ def _layout(full: Tuple[int, ...]) -> List[Tuple[Optional[int], float]]:
 @table
 def _on_map(xp: Backend, like: Any, *sizes: int) -> Any:
     """(d, 1): over the variance of a position uniform on each axis."""
-    return xp.stack([xp.full((1, ), 12 / size**2, like) for size in sizes])
+    return xp.array([[12 / size**2] for size in sizes], like)
 
 
 def _peak_value(xp: Backend, top: Any, offset: Any, sigma: float) -> Any:

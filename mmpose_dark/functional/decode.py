@@ -280,9 +280,8 @@ def _decode(maps: Any, axes: int, name: str,
     how = _checked((*arguments, full))
     maps = maps.reshape(-1, *how.shape)
     if maps.shape[0] == 0:  # len() would fix the batch size of an export
-        nothing = xp.full(lead, 0., maps)
         shapes = [(*lead, axes), lead, (*lead, axes, axes)]
-        return tuple(nothing.reshape(shape)
+        return tuple(maps.reshape(shape)
                      for shape in shapes[:2 + how.return_covariance])
 
     with xp.guard(maps):
@@ -290,7 +289,7 @@ def _decode(maps: Any, axes: int, name: str,
         if how.method == 'dark':
             step = xp.put_where(
                 ~refined, step, lambda which: quarter_shift(
-                    xp, maps[which], at[:, which]))
+                    xp, maps, at[:, which], which))
         finite = xp.isfinite(top)
         present = finite & (top > 0)
         score = xp.where(finite, top, 0.)
@@ -323,7 +322,7 @@ def _peak_and_step(xp: Backend, maps: Any, how: _How
         stencils = xp.windows(maps, at, 2)
         return at, top, *official_step(xp, stencils, at, shape, limit), None
     step = (quarter_shift(xp, maps, at) if how.method == 'shift' else
-            xp.full((len(at), 1), 0., maps))
+            xp.to_float(0 * at, maps))
     return at, top, step, top == top, None
 
 
@@ -384,4 +383,4 @@ def scale_covariances(covariances: Array, factor: Any) -> Array:
 @table
 def _constants(xp: Backend, like: Any, *values: float) -> Any:
     """(len(values), ) numbers that are known before any data."""
-    return xp.stack([xp.full((), value, like) for value in values])
+    return xp.array(values, like)

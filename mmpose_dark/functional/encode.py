@@ -180,7 +180,4 @@ def _limits(xp: Backend, like: Array, width: int, height: int,
             sigma: float) -> Array:
     """(2, 2): lower and upper limits of x and y."""
     reach = 3 * sigma
-    return xp.stack([
-        xp.full((2, ), -1 - reach, like),
-        xp.stack([xp.full((), size + reach, like)
-                  for size in (width, height)])])
+    return xp.array([[-1 - reach] * 2, [width + reach, height + reach]], like)

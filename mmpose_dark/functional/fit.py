@@ -151,7 +151,7 @@ def fit_tables(xp: Backend, like: Any, reach: int, sigma: float,
     place = [3**axis for axis in range(len(shape))]
     order = [0, *place, *(2 * p for p in place),
              *(place[i] + place[j] for i, j in pairs(len(shape)))]
-    index = xp.to_index(xp.stack([xp.full((), p, like) for p in order]))
+    index = xp.to_index(xp.array(order, like))
     return FitTables(
         u, weights[order], index, (g[0] * g).T,
         on_map(xp, like, reach, *shape[::-1]),

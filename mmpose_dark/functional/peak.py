@@ -53,9 +53,8 @@ def highest(xp: Backend, maps: Any) -> Tuple[Any, Any]:
 @table
 def ends(xp: Backend, like: Any, *shape: int) -> Any:
     """(2, D, 1): the first and the last pixel along each axis, x first."""
-    return xp.stack([xp.stack([xp.full((1, ), end, like) for end in of_axes])
-                     for of_axes in ([0.] * len(shape),
-                                     [size - 1. for size in shape[::-1]])])
+    last = [[size - 1.] for size in shape[::-1]]
+    return xp.array([[[0.]] * len(shape), last], like)
 
 
 def nearest_pixel(xp: Backend, maps: Any, points: Any) -> Tuple[Any, Any]:

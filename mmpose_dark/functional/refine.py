@@ -67,7 +67,7 @@ def refine_keypoints(heatmaps: Array,
             'heatmaps must be in shape (K, H, W) and keypoints in shape '
             f'(N, K, 2), got {tuple(maps.shape)} and {tuple(points.shape)}')
     if 0 in tuple(points.shape):
-        nothing = xp.full((*points.shape, 2), 0., maps)
+        nothing = points.reshape(*points.shape, 2)
         return (points, nothing)[:1 + return_covariance]
 
     with xp.guard(maps):

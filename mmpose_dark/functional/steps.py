@@ -4,10 +4,11 @@ them: the standard shift (Eq. 1) and the Taylor step (Eq. 8).
 Symbols: M maps of D axes. Pixels are indices in shape (D, M), x first, which
 is the last axis of a map.
 """
+from itertools import combinations
 from typing import Any, Sequence, Tuple
 
 from .backends import Backend, table
-from .fit import View, fit, longest, newton_step, pairs
+from .fit import View, fit, longest, newton_step
 from .modulate import Kernel
 from .peak import (
     LOOKED_AT,
@@ -18,7 +19,8 @@ from .peak import (
 )
 
 
-def quarter_shift(xp: Backend, maps: Any, at: Any) -> Any:
+def quarter_shift(xp: Backend, maps: Any, at: Any,
+                  which: Any = None) -> Any:
     """A quarter of a pixel per axis towards the higher neighbour.
 
     As the official code and MMPose have it, including MMPose's conditions at
@@ -27,28 +29,24 @@ def quarter_shift(xp: Backend, maps: Any, at: Any) -> Any:
     Args:
         xp: The backend.
         maps (Array): in shape (M, ...), D axes.
-        at (Array): Integer peaks.
+        at (Array): Integer peaks in shape (D, m).
+        which (Array, optional): The maps that they are of. Defaults to
+            ``None``: all.
 
     Returns:
-        Array: The step in shape (D, M); px.
+        Array: The step in shape (D, m); px.
     """
-    flat = maps.reshape(maps.shape[0], -1)
-    sizes = tuple(maps.shape[:0:-1])
-    index, stride, strides = 0 * at[0], 1, []
-    for pixel, size in zip(at, sizes):
-        index = index + stride * pixel
-        strides.append(stride)
-        stride = stride * size
+    around = xp.windows(maps, at, 1, which)
+    around = around.reshape(around.shape[0], -1)
+    middle = around.shape[1] // 2
     steps = []
-    for axis, (pixel, size) in enumerate(zip(at, sizes)):
-        use = (pixel > 1) & (pixel < size - 1)
+    for axis, size in enumerate(maps.shape[:0:-1]):
+        rise = around[:, middle + 3**axis] - around[:, middle - 3**axis]
+        use = (at[axis] > 1) & (at[axis] < size - 1)
         for other in (*at[:axis], *at[axis + 1:]):
             use = use & (other > 0)
-        ahead = xp.where(use, index + strides[axis], index)
-        back = xp.where(use, index - strides[axis], index)
-        rise = xp.take(flat, ahead) - xp.take(flat, back)
-        steps.append(0.25 * (xp.to_float(rise > 0, maps) -
-                             xp.to_float(rise < 0, maps)))
+        steps.append(xp.where(use, 0.25 * (
+            xp.to_float(rise > 0, maps) - xp.to_float(rise < 0, maps)), 0.))
     return xp.stack(steps)
 
 
@@ -90,25 +88,14 @@ def _central_differences(xp: Backend, like: Any, axes: int) -> Any:
     They make the gradient, and of minus the Hessian the diagonal and what is
     above it.
     """
-    index = xp.arange(-2, 3, like)
-    one, ahead, back, two = (
-        xp.to_float(index == i, like) for i in (0, 1, -1, 2))
-    slope = 0.5 * (ahead - back)
-    bend = -0.25 * (two - 2 * one + xp.to_float(index == -2, like))
-
-    def along(*parts: Any) -> Any:  # x first
-        weights = parts[-1]
-        for part in parts[-2::-1]:
-            weights = weights[..., None] * part
-        return weights.reshape(-1)
-
-    def rows(part: Any, other: Sequence[int]) -> Any:
-        return along(*(part if i in other else one for i in range(axes)))
-
-    each = [[i] for i in range(axes)]
-    return xp.stack([*(rows(slope, i) for i in each),
-                     *(rows(bend, i) for i in each),
-                     *(-rows(slope, pair) for pair in pairs(axes))])
+    along = [5**axis for axis in range(axes)]
+    middle = 5**axes // 2
+    rows = [{i: .5, -i: -.5} for i in along]
+    rows += [{2 * i: -.25, 0: .5, -2 * i: -.25} for i in along]
+    rows += [{i + j: -.25, i - j: .25, j - i: .25, -i - j: -.25}
+             for i, j in combinations(along, 2)]
+    return xp.array([[row.get(place - middle, 0.) for place in range(5**axes)]
+                     for row in rows], like)
 
 
 def official_or_fit(xp: Backend, maps: Any, kernel: Kernel,

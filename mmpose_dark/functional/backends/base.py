@@ -63,8 +63,8 @@ class Backend(abc.ABC):
         """Whole numbers of the dtype and on the device of ``like``."""
 
     @abc.abstractmethod
-    def full(self, shape: Tuple[int, ...], value: float, like: Any) -> Any:
-        """One value all over, of the dtype and on the device of ``like``."""
+    def array(self, values: Any, like: Any) -> Any:
+        """Numbers in lists, of the dtype and on the device of ``like``."""
 
     @abc.abstractmethod
     def to_float(self, array: Any, like: Any) -> Any:

@@ -52,9 +52,8 @@ class NumpyBackend(Backend):
     def arange(self, start: int, stop: int, like: np.ndarray) -> np.ndarray:
         return np.arange(start, stop, dtype=like.dtype)
 
-    def full(self, shape: Tuple[int, ...], value: float,
-             like: np.ndarray) -> np.ndarray:
-        return np.full(shape, value, dtype=like.dtype)
+    def array(self, values: Any, like: np.ndarray) -> np.ndarray:
+        return np.array(values, dtype=like.dtype)
 
     def to_float(self, array: np.ndarray, like: np.ndarray) -> np.ndarray:
         return array.astype(like.dtype)

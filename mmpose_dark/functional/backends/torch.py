@@ -53,9 +53,8 @@ class TorchBackend(Backend):
     def arange(self, start: int, stop: int, like: Tensor) -> Tensor:
         return torch.arange(start, stop, dtype=like.dtype, device=like.device)
 
-    def full(self, shape: Tuple[int, ...], value: float,
-             like: Tensor) -> Tensor:
-        return torch.full(shape, value, dtype=like.dtype, device=like.device)
+    def array(self, values: Any, like: Tensor) -> Tensor:
+        return torch.tensor(values, dtype=like.dtype, device=like.device)
 
     def to_float(self, array: Tensor, like: Tensor) -> Tensor:
         return array.to(like.dtype)
