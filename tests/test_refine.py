@@ -48,6 +48,17 @@ def test_what_is_no_hill_stays(value):
     assert np.isfinite(covariance).all()
 
 
+@pytest.mark.parametrize('value', [0., -1., np.nan, np.inf, -np.inf])
+def test_a_pixel_that_is_not_positive_is_no_peak(value):
+    """Whatever hill it is in."""
+    maps = encode_heatmaps(np.array([[10.3, 8.6]]), (30, 20), 2.)
+    maps[0, 9, 11] = value
+    found, covariance = refine_keypoints(
+        maps, np.array([[[11., 9.]]]), 2., return_covariance=True)
+    np.testing.assert_array_equal(found, [[[11, 9]]])
+    assert np.isfinite(covariance).all()
+
+
 def test_nobody():
     found, covariance = refine_keypoints(
         np.ones((2, 20, 30)), np.zeros((0, 2, 2)), 2., return_covariance=True)

@@ -72,7 +72,7 @@ def encode_heatmaps(keypoints: Array,
     # What is not a number is not above it either.
     keep = profiles > 1e-19
     if not unbiased:
-        keep = keep & (xp.abs(offset) <= 3 * sigma)
+        keep = keep & (abs(offset) <= 3 * sigma)
     profiles = xp.where(keep, profiles, 0.)
 
     row, column = profiles[..., 0, :width], profiles[..., 1, :height]

@@ -85,13 +85,13 @@ class Kernel(NamedTuple):
 
     def matrix(self, xp: Backend, like: Any, size: int) -> Any:
         """The kernel around each of ``size`` pixels, (size, size)."""
-        index = xp.arange(0, size, like)
-        return self.at(xp, index[None, :] - index[:, None])
+        return _matrix(xp, like, self, size)
 
 
 @table
 def _matrix(xp: Backend, like: Any, kernel: Kernel, size: int) -> Any:
-    return kernel.matrix(xp, like, size)
+    index = xp.arange(0, size, like)
+    return kernel.at(xp, index[None, :] - index[:, None])
 
 
 def filtered(xp: Backend, maps: Any, kernel: Kernel) -> Any:
@@ -103,8 +103,7 @@ def filtered(xp: Backend, maps: Any, kernel: Kernel) -> Any:
     out = xp.convolve(maps.reshape(-1, shape[-1]), kernel)
     behind = shape[-1]
     for size in shape[-2::-1]:
-        matrix = _matrix(xp, maps, kernel, size)
-        out = matrix @ out.reshape(-1, size, behind)
+        out = kernel.matrix(xp, maps, size) @ out.reshape(-1, size, behind)
         behind *= size
     return out.reshape(-1, *shape)
 

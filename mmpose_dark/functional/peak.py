@@ -174,10 +174,10 @@ def _far(xp: Backend, like: Any, kernel: Kernel,
     reach = kernel.mode + kernel.radius
     for axis in range(len(part) - 1, -1, -1):
         size, part[axis] = part[axis], 2 * reach + 1
-        matrix = kernel.matrix(xp, like, size)
         index = xp.arange(0, size, like)
         found.append((
-            axis, (matrix / xp.sqrt((matrix * matrix).sum(1))[:, None]).T,
+            axis, kernel.matrix(xp, like, size) * _over_energy(
+                xp, like, kernel, size),
             xp.to_float(abs(index[:, None] - index) > kernel.mode, like),
             xp.to_index(xp.clip(index - reach, 0, size - 2 * reach - 1)),
             tuple(part)))

@@ -80,7 +80,7 @@ def refine_keypoints(heatmaps: Array,
         step, good, view = fit_nearby(
             xp, maps, stencils_around(xp, maps, at, kernel, which), at,
             kernel, which)
-        good = good & xp.isfinite(value) & (value > 0)
+        good = good & (value > 0)
         found = pixel + xp.where(good, step, 0.)
         out: Any = [found.T.reshape(points.shape)]
         if return_covariance:

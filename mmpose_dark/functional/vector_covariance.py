@@ -60,7 +60,7 @@ def vector_variance(shares: Array, positions: Array, present: Array,
         # The label around the position, and its variance there.
         label, narrow = xp.exp(off * off * (-.5 / sigma**2)), sigma**2
         if not log:
-            label = xp.exp(LABEL_BETA * (label - 1))
+            label = xp.exp(LABEL_BETA * label)
             narrow = sigma**2 / LABEL_BETA
         label = label / label.sum(-1)[:, None]
         spread = ((rows - label) * off * off).sum(-1)

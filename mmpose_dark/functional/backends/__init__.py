@@ -6,30 +6,22 @@ only when a tensor is handed in, so that all of it works where only numpy is
 installed.
 """
 from functools import lru_cache, wraps
-from typing import Any, Callable, Dict, Tuple
+from importlib import import_module
+from typing import Any, Callable, Tuple
 
 from .base import Array, Backend
 
 __all__ = ['Array', 'Backend', 'as_maps', 'backend_of', 'table']
 
-def _numpy() -> Backend:
-    from .numpy import NumpyBackend
-    return NumpyBackend()
-
-
-def _torch() -> Backend:
-    from .torch import TorchBackend
-    return TorchBackend()
-
-
-#: package that defines an array's type -> what makes its backend
-BACKENDS: Dict[str, Callable[[], Backend]] = {
-    'numpy': _numpy, 'torch': _torch}
+#: package that defines an array's type, and file here -> its backend
+BACKENDS = {'numpy': 'NumpyBackend', 'torch': 'TorchBackend'}
 
 
 @lru_cache(maxsize=None)
 def _backend(framework: str) -> Backend:
-    return BACKENDS[framework]()
+    module = import_module(f'.{framework}', __name__)
+    backend: Backend = getattr(module, BACKENDS[framework])()
+    return backend
 
 
 @lru_cache(maxsize=None)

@@ -29,7 +29,6 @@ class Backend(abc.ABC):
     # The same in all but for the module that has them.
     clip: Callable[..., Any]
     einsum: Callable[..., Any]
-    abs: Callable[[Any], Any]
     exp: Callable[[Any], Any]
     floor: Callable[[Any], Any]
     isfinite: Callable[[Any], Any]

@@ -27,7 +27,7 @@ BLOCK = 32
 class NumpyBackend(Backend):
     """Shapes may depend on the data: what needs no work gets none."""
 
-    abs, exp, floor, trunc = np.abs, np.exp, np.floor, np.trunc
+    exp, floor, trunc = np.exp, np.floor, np.trunc
     isfinite, log, sqrt = np.isfinite, np.log, np.sqrt
     maximum = np.maximum
     einsum, where = staticmethod(np.einsum), staticmethod(np.where)
@@ -109,7 +109,7 @@ class NumpyBackend(Backend):
         """Block by block: of long rows most of the matrix would be 0."""
         num, size = rows.shape
         if size < 4 * BLOCK:
-            return self.product(rows, self.cached(_matrix, rows, kernel, size))
+            return self.product(rows, kernel.matrix(self, rows, size))
         reach, blocks = kernel.radius, -(-size // BLOCK)
         padded = np.zeros((num, blocks * BLOCK + 2 * reach), rows.dtype)
         padded[:, reach:reach + size] = rows
@@ -245,12 +245,6 @@ def _cut(maps: np.ndarray, view: Tuple[int, ...],
         (len(maps), *view), maps.dtype, maps, strides=(*steps, *steps[1:]))
     found: np.ndarray = windows[index]
     return found
-
-
-def _matrix(xp: Backend, like: np.ndarray, kernel: Any,
-            size: int) -> np.ndarray:
-    matrix: np.ndarray = kernel.matrix(xp, like, size).T
-    return matrix
 
 
 def _block(xp: Backend, like: np.ndarray, kernel: Any) -> np.ndarray:

@@ -21,8 +21,8 @@ class TorchBackend(Backend):
 
     def __init__(self) -> None:
         self._by_numpy = NumpyBackend()
-        for name in ('abs', 'clip', 'einsum', 'exp', 'floor', 'isfinite',
-                     'log', 'maximum', 'sqrt', 'trunc', 'where'):
+        for name in ('clip', 'einsum', 'exp', 'floor', 'isfinite', 'log',
+                     'maximum', 'sqrt', 'trunc', 'where'):
             setattr(self, name, getattr(torch, name))
         self._is_autocast_enabled: Callable[[str], bool]
         try:
@@ -92,7 +92,7 @@ class TorchBackend(Backend):
     def convolve(self, rows: Tensor, kernel: Any) -> Tensor:
         """All of the matrix at once, which a device is faster with."""
         matrix: Tensor = kernel.matrix(self, rows, rows.shape[1])
-        return rows @ matrix.T
+        return rows @ matrix
 
     def windows(self, maps: Tensor, at: Tensor, reach: int,
                 which: Any = None) -> Tensor:
