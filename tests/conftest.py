@@ -1,4 +1,5 @@
 """Shared: heatmaps with known truth, and commands run in this process."""
+import gc
 import importlib.util
 import re
 import runpy
@@ -9,6 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mmpose_dark import functional as F  # noqa: N812  before MMPose
+
+
+def pytest_collection_finish():
+    """What was imported by now stays: no collection need walk it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _version(name):

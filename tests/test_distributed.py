@@ -1,6 +1,7 @@
 """Two processes for one, and one that is killed: mmengine's Runner with us.
 
-On CPU processes joined by gloo, through the tools and scripts a user starts.
+On CPU processes joined by gloo, through the tools and scripts a user starts;
+what they are compared to runs in this process meanwhile.
 """
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import needs_mmengine_0_9
+from conftest import needs_mmengine_0_9, run_tool
 from mmpose_dark.synthetic import make_figures
 
 pytestmark = pytest.mark.slow
@@ -97,14 +98,23 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
+def here(name, *args):
+    """A tool in this process, a thread each as the others have."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert not run_tool(name, *args)
+    finally:
+        torch.set_num_threads(threads)
+
+
 def script(name, *args):
     return start('bash', ROOT / 'tools' / name, *args, PORT=free_port())
 
 
-def finish(*runs):
-    for run in runs:
-        log, _ = run.communicate()
-        assert run.returncode == 0, log[-3000:]
+def finish(run):
+    log, _ = run.communicate()
+    assert run.returncode == 0, log[-3000:]
 
 
 def weights(work_dir, epoch=2):
@@ -120,10 +130,10 @@ def losses(work_dir, rank=0):
 def test_two_processes_are_one(data, tmp_path):
     """Training: a batch of 2 each is a batch of 4. Testing: the same."""
     one, two = tmp_path / 'one', tmp_path / 'two'
-    finish(tool('train.py', write_config(tmp_path, data, 4),
-                '--work-dir', one),
-           script('dist_train.sh', write_config(tmp_path, data, 2), 2,
-                  '--work-dir', two))
+    run = script('dist_train.sh', write_config(tmp_path, data, 2), 2,
+                 '--work-dir', two)
+    here('train.py', write_config(tmp_path, data, 4), '--work-dir', one)
+    finish(run)
     single, ranks = losses(one), [losses(two, rank) for rank in (0, 1)]
     assert len(single) == 8  # 16 samples in 2 epochs
     assert abs(ranks[0] - ranks[1]).max() > 1e-7
@@ -137,10 +147,11 @@ def test_two_processes_are_one(data, tmp_path):
     assert moved > 100 * abs(first[key] - second[key]).max()
 
     checkpoint, config = one / 'epoch_2.pth', tmp_path / 'batch4.py'
-    finish(tool('test.py', config, checkpoint, '--work-dir', one, '--dump',
-                one / 'out.pkl', '--out', one / 'out.json'),
-           script('dist_test.sh', config, checkpoint, 2, '--work-dir', two,
-                  '--dump', two / 'out.pkl', '--out', two / 'out.json'))
+    run = script('dist_test.sh', config, checkpoint, 2, '--work-dir', two,
+                 '--dump', two / 'out.pkl', '--out', two / 'out.json')
+    here('test.py', config, checkpoint, '--work-dir', one, '--dump',
+         one / 'out.pkl', '--out', one / 'out.json')
+    finish(run)
     metrics = [json.loads((d / 'out.json').read_text()) for d in (one, two)]
     assert metrics[0].keys() == metrics[1].keys() and 'coco/AP' in metrics[0]
     for key, value in metrics[0].items():
@@ -161,14 +172,14 @@ def test_killed_and_resumed_is_never_killed(data, tmp_path):
     never, killed = tmp_path / 'never', tmp_path / 'killed'
     options = ['--cfg-options', 'optim_wrapper.optimizer.lr=0.1',
                'optim_wrapper.optimizer.momentum=0.9']
-    runs = [tool('train.py', config, '--work-dir', never, *options),
-            tool('train.py', config, '--work-dir', killed, *options,
-                 'custom_hooks.0.kill_at=6')]
-    log, _ = runs[1].communicate()
-    assert runs[1].returncode == -9, log[-3000:]
+    run = tool('train.py', config, '--work-dir', killed, *options,
+               'custom_hooks.0.kill_at=6')
+    here('train.py', config, '--work-dir', never, *options)
+    log, _ = run.communicate()
+    assert run.returncode == -9, log[-3000:]
     assert not (killed / 'epoch_2.pth').exists()
     finish(tool('train.py', config, '--work-dir', killed, '--resume',
-                *options), runs[0])
+                *options))
     assert np.isfinite(losses(never)).all()
     np.testing.assert_allclose(losses(killed), losses(never)[4:], rtol=1e-5)
     resumed = weights(killed)

@@ -11,14 +11,29 @@ import pytest
 from conftest import TOOLS, run_tool
 from mmpose_dark.synthetic import make_figures
 
+torch = pytest.importorskip('torch')
 pytest.importorskip('mmpose')
 pytest.importorskip('matplotlib')
 
 
-def run(name, *args):
+def alone(name, *args):
+    """Run a tool in a process of its own, as a user does; what it said."""
     return subprocess.run(
         [sys.executable, *map(str, (TOOLS / 'miniature' / name, *args))],
         check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def here(capsys):
+    """The same in this process, which has imported MMPose."""
+    def run(name, *args):
+        capsys.readouterr()
+        assert not run_tool(f'miniature/{name}', *args)
+        return capsys.readouterr().out
+
+    threads = torch.get_num_threads()
+    yield run
+    torch.set_num_threads(threads)  # a training takes one
 
 
 def test_a_folder_of_other_settings_is_refused(tmp_path, capsys):
@@ -36,7 +51,8 @@ def test_a_folder_of_other_settings_is_refused(tmp_path, capsys):
     ['SimpleBaseline-128x96-biased', 'SimpleBaseline-128x96-unbiased'],
     ['HRNet-128x96-unbiased'], ['Hourglass-128x96-unbiased'],
     ['SimpleBaseline-64x48-unbiased']], ids=lambda names: names[-1])
-def test_a_training_from_figures_to_table_and_pictures(tmp_path, names):
+def test_a_training_from_figures_to_table_and_pictures(here, tmp_path, names):
+    run = alone if names[0].startswith('SimpleBaseline-64') else here
     out = tmp_path / 'out'
     for split, number, seed in (('train', 8, 0), ('val', 12, 1)):
         make_figures(out / 'data' / split, number, seed)
@@ -64,14 +80,14 @@ def test_a_training_from_figures_to_table_and_pictures(tmp_path, names):
 
 
 @pytest.mark.slow
-def test_an_rtmpose_from_figures_to_table(tmp_path):
+def test_an_rtmpose_from_figures_to_table(here, tmp_path):
     out = tmp_path / 'out'
     for split, number, seed in (('train', 8, 0), ('val', 12, 1)):
         make_figures(out / 'data' / split, number, seed)
     for name in ('RTMPose_k2-128x96-biased', 'RTMPose_k1-128x96-unbiased'):
-        run('reproduce.py', '--out', out, '--epochs', 1, '--work',
-            f'{name}-seed0')
-    table = re.sub(' +', ' ', run('report.py', out))
+        here('reproduce.py', '--out', out, '--epochs', 1, '--work',
+             f'{name}-seed0')
+    table = re.sub(' +', ' ', here('report.py', out))
     rows = {line.split('|')[1].strip(): line.split('|')[2:-1]
             for line in table.splitlines() if line.startswith('| k = ')}
     assert list(rows) == [
@@ -104,7 +120,7 @@ def test_tables_give_mean_spread_and_the_papers_figure(tmp_path):
                   for merge in MERGES
                   for name in DarkHeatmap(
                       (96, 128), (24, 32), 1).decodings()])))
-    table = re.sub(' +', ' ', run('report.py', tmp_path))
+    table = re.sub(' +', ' ', alone('report.py', tmp_path))
     row = next(line for line in table.splitlines()
                if line.startswith('| standard shift'))
     assert row.startswith('| standard shift | 45.0 ± 7.1 |')
