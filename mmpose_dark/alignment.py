@@ -95,7 +95,7 @@ def warn_unless_aligned(crops: Set[bool], codecs: Sequence[DarkCodec],
     Returns:
         bool: Whether they agree.
     """
-    wanted = {codec.crop_udp for codec in codecs}
+    wanted = {codec.use_udp for codec in codecs}
     shifts = {codec.shift_heatmap for codec in codecs} - {None}
     flip = set() if shift_heatmap is None or not shifts else {shift_heatmap}
     if not codecs or (len(crops | wanted) == 1 and len(flip | shifts) < 2):

@@ -205,10 +205,9 @@ def _tell_of_losses(cfg: Any) -> None:
             next(entries(part), (None, None)) for part in (loss, decoder))
         if name in CODECS:
             built = KEYPOINT_CODECS.build(decoder)
-            told = {key: value for key, value in CODECS[name].of_loss(
+            told = {key: value for key, value in built.of_loss(
                 str(of_loss), loss.get('beta', 1.)).items()
-                if key not in decoder and value != getattr(built, key)
-                and not getattr(built, 'normalize', False)}
+                if key not in decoder and value != getattr(built, key)}
             # A dict of its own: pipelines may share the other.
             entry['decoder'] = dict(decoder, **told) if told else decoder
 

@@ -37,10 +37,11 @@ def apply_dark(model: Any, *, flip_shift: str = 'exact',
 
     Raises:
         ValueError: The model has no codec of top-down heatmaps or of SimCC,
-            or has been made DARK before and there are overrides; for
-            similarities it has no head with a DARK version, no OKS constants
-            or a codec without covariances.
-        TypeError: An override that the codec does not have, or no model.
+            or has been made DARK before and there are overrides, or an
+            override is none of the codec's; for similarities it has no head
+            with a DARK version, no OKS constants or a codec without
+            covariances.
+        TypeError: No model.
 
     Example:
         >>> from mmpose.apis import MMPoseInferencer  # doctest: +SKIP

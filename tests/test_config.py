@@ -370,6 +370,8 @@ def test_apply_dark_says_what_is_wrong():
         apply_dark(object())
     with pytest.raises(ValueError, match='already'):
         apply_dark(apply_dark(build()), peak='raw')
+    with pytest.raises(ValueError, match="unexpected keyword.*'color'"):
+        apply_dark(build(), color='red')
     apply_dark(apply_dark(build()))
     with pytest.raises(ValueError, match="flip_shift .* got 'none'"):
         apply_dark(build(), flip_shift='none')

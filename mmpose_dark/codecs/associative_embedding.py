@@ -176,16 +176,6 @@ class DarkAssociativeEmbedding(DarkCodec, AssociativeEmbedding):
         return (self.heatmap_size[::-1], ) * 2
 
     @property
-    def stride(self) -> np.ndarray:
-        """Errors of heatmaps are told in their px."""
-        return np.divide(self.input_size, self.heatmap_size)
-
-    @property
-    def crop_udp(self) -> bool:
-        """As the codec is aligned."""
-        return self.use_udp
-
-    @property
     def shift_heatmap(self) -> bool:
         """Whether a flipped-back map is off by more than half a pixel."""
         return self.flip_shift[0] > .5

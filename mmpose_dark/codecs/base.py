@@ -60,6 +60,8 @@ class DarkCodec:
     FOLLOWS: ClassVar[Tuple[str, ...]] = ()
 
     input_size: Tuple[int, int]
+    #: of the crop that it goes with, and of its maps
+    use_udp = False
     sigma: Any  # a float, or one for each axis
     #: how far to shift a flipped-back map, (x, y); px of the map
     flip_shift: Tuple[float, float]
@@ -78,13 +80,12 @@ class DarkCodec:
 
     @property
     def stride(self) -> np.ndarray:
-        """(x, y) input px per px that errors are best told in."""
-        return np.ones(2)
+        """(x, y) input px per px that errors are best told in.
 
-    @property
-    def crop_udp(self) -> bool:
-        """``use_udp`` of the crop that it goes with."""
-        return False
+        Those of heatmaps in their px, of vectors in the input's.
+        """
+        return np.divide(self.input_size, getattr(
+            self, 'heatmap_size', self.input_size))
 
     @property
     def shift_heatmap(self) -> Optional[bool]:
@@ -135,8 +136,7 @@ class DarkCodec:
         return {key: tuple(value.tolist()) if isinstance(value, np.ndarray)
                 else value for key, value in taken.items()}
 
-    @classmethod
-    def of_loss(cls, name: str, beta: float) -> Dict[str, Any]:
+    def of_loss(self, name: str, beta: float) -> Dict[str, Any]:
         """Keywords that follow from the loss that a network is trained by.
 
         Args:

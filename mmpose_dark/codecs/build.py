@@ -39,7 +39,7 @@ def dark_codec(name: str, options: Mapping[str, Any]) -> Dict[str, Any]:
                 **codec.in_place_of(name, options))
 
 
-def build_codec(config: Mapping[str, Any]) -> Any:
+def build_codec(config: Mapping[str, Any]) -> DarkCodec:
     """The DARK codec that a config builds, or that reads what it draws.
 
     Args:
@@ -67,7 +67,8 @@ def build_codec(config: Mapping[str, Any]) -> Any:
     if name != codec.__name__:
         options = codec.in_place_of(name, options)
     try:
-        return codec(**options)
+        found: DarkCodec = codec(**options)
+        return found
     except TypeError as error:
         raise ValueError(
             f'{codec.__name__}: {str(error).rpartition("() ")[2]}') from None
@@ -92,18 +93,14 @@ def read_by(decoder: Any, loss: Any = None,
         overrides (Mapping, optional): Keywords of the DARK codec
 
     Raises:
-        ValueError: A codec that DARK cannot read.
-        TypeError: An override that the codec does not have.
+        ValueError: A codec that DARK cannot read, or an override that it does
+            not have.
     """
-    name = type(decoder).__name__
-    ours = isinstance(decoder, DarkCodec)
-    config = decoder.config() if ours else dark_codec(name, vars(decoder))
-    told = {} if loss is None else codec_class(name).of_loss(
+    codec: DarkCodec = decoder
+    if not isinstance(decoder, DarkCodec):
+        codec = build_codec({**vars(decoder), 'type': type(decoder).__name__})
+    told = {} if loss is None else codec.of_loss(
         type(loss).__name__, getattr(loss, 'beta', 1.))
+    config = codec.config()
     wanted = {**config, **told, **(overrides or {})}
-    if ours and wanted == config:
-        found: DarkCodec = decoder
-        return found
-    kind: Any = codec_class(wanted.pop('type'))
-    codec: DarkCodec = kind(**wanted)
-    return codec
+    return codec if wanted == config else build_codec(wanted)

@@ -13,7 +13,6 @@ class MapCodec(DarkCodec):
 
     heatmap_size: Tuple[int, int]
     sigma: float
-    use_udp: bool
     #: whether mmdeploy's SDK aligns maps and scores as this codec does
     SDK = True
 
@@ -65,16 +64,6 @@ class MapCodec(DarkCodec):
     def output_shapes(self) -> Tuple[Tuple[int, ...], ...]:
         """(H, W) of the heatmaps."""
         return (self.heatmap_size[::-1], )
-
-    @property
-    def stride(self) -> np.ndarray:
-        """Errors of heatmaps are told in their px."""
-        return np.divide(self.input_size, self.heatmap_size)
-
-    @property
-    def crop_udp(self) -> bool:
-        """As the codec is aligned."""
-        return self.use_udp
 
     @property
     def shift_heatmap(self) -> Optional[bool]:

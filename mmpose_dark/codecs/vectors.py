@@ -34,10 +34,14 @@ class VectorCodec(DarkCodec):
         return dict(input_size=tuple(input_size),
                     simcc_split_ratio=shapes[0][0] / input_size[0])
 
-    @classmethod
-    def of_loss(cls, name: str, beta: float) -> Dict[str, Any]:
-        """What a ``KLDiscretLoss`` multiplies logits by."""
-        return dict(beta=float(beta)) if name == 'KLDiscretLoss' else {}
+    def of_loss(self, name: str, beta: float) -> Dict[str, Any]:
+        """What a ``KLDiscretLoss`` multiplies logits by.
+
+        Of labels that sum to one it does not matter.
+        """
+        if self.normalize or name != 'KLDiscretLoss':
+            return {}
+        return dict(beta=float(beta))
 
     def sdk(self, test_cfg: Mapping[str, Any]) -> Dict[str, Any]:
         """By the highest bins, which is all that it has."""

@@ -51,7 +51,7 @@ def describe(codec: DarkCodec, num_keypoints: int,
     if unknown:
         raise ValueError(f'metadata must be of {", ".join(KEYS)}, got '
                          f'{", ".join(unknown)}')
-    use_udp = codec.crop_udp
+    use_udp = codec.use_udp
     if metadata.get('use_udp', use_udp) != use_udp:
         raise ValueError(
             f'metadata has use_udp={metadata["use_udp"]}, the codec '
