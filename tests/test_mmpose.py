@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from mmpose_dark import DarkHeatmap
-from conftest import needs_mmengine_0_9, needs_torch_2_6, no_fork
+from conftest import needs_mmengine_0_9, needs_torch_2_6, no_fork, run_tool
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.registry import DATASETS, MODELS
@@ -52,38 +52,49 @@ def options(data):
             str(value) for key, value in out.items()}
 
 
-def run_tool(name, *args, cfg_options):
-    done = subprocess.run(
-        [sys.executable, str(ROOT / 'tools' / name), *map(str, args),
-         '--cfg-options',
-         *(f'{key}={value}' for key, value in cfg_options.items())],
-        capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout + done.stderr
+def words(*args, data):
+    """Arguments of a tool."""
+    return [*map(str, args), '--cfg-options',
+            *(f'{key}={value}' for key, value in options(data).items())]
+
+
+@pytest.fixture
+def run(data, capfd):
+    """A tool in this process; what it says."""
+    def go(name, *args):
+        capfd.readouterr()
+        assert not run_tool(name, *words(*args, data=data))
+        return ''.join(capfd.readouterr())
+
+    return go
 
 
 @pytest.fixture(scope='module')
 def stock_checkpoint(data, tmp_path_factory):
-    """One epoch of the stock config, optimizer and log history included."""
+    """One epoch of the stock config, optimizer and log history included.
+
+    In a process of its own, as a user trains.
+    """
     work_dir = tmp_path_factory.mktemp('stock')
-    run_tool('train.py', STOCK, '--work-dir', work_dir,
-             cfg_options=options(data))
+    done = subprocess.run(
+        [sys.executable, str(ROOT / 'tools/train.py'), *words(
+            STOCK, '--work-dir', work_dir, data=data)],
+        capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
     return work_dir / 'epoch_1.pth'
 
 
 @needs_mmengine_0_9
-def test_trains_with_the_swapped_config(data, tmp_path):
-    log = run_tool('train.py', DARK, '--work-dir', tmp_path,
-                   cfg_options=options(data))
+def test_trains_with_the_swapped_config(run, tmp_path):
+    log = run('train.py', DARK, '--work-dir', tmp_path)
     assert (tmp_path / 'epoch_1.pth').is_file()
     assert 'loss_kpt' in log and 'coco/AP' in log
 
 
-def test_stock_checkpoint_tests_with_either_config(data, stock_checkpoint,
+def test_stock_checkpoint_tests_with_either_config(run, stock_checkpoint,
                                                    tmp_path):
     for config in (STOCK, DARK):
-        log = run_tool('test.py', config, stock_checkpoint, '--work-dir',
-                       tmp_path, cfg_options=options(data))
+        log = run('test.py', config, stock_checkpoint, '--work-dir', tmp_path)
         assert 'coco/AP' in log
         assert 'size mismatch' not in log and 'missing keys' not in log
 
