@@ -277,6 +277,15 @@ def test_a_checkpoint_is_loaded_whole_or_refused(data, tmp_path):
         torch.testing.assert_close(value, state[key])
 
 
+def test_workers_end_with_their_epoch(tmp_path):
+    """Those that persist keep whoever drops the Runner waiting for 5 s."""
+    from mmpose_dark.config import load_config
+    cfg = load_config(FIGURES / 'td-hm_res18-thin_1xb64-8e_figures-128x96.py')
+    assert cfg.test_dataloader.persistent_workers
+    runner = evaluation.build_test_runner(cfg, None, tmp_path)
+    assert not runner.cfg.test_dataloader.persistent_workers
+
+
 def test_what_is_odd_about_a_config_is_said(capsys):
     from mmpose_dark.cli.configs import check_config
     from mmpose_dark.config import load_config

@@ -50,6 +50,9 @@ def build_test_runner(cfg: Config,
     cfg.load_from = None
     cfg.resume = False
     cfg.log_level = 'WARNING'
+    # They would wait for a second epoch, and whoever drops the Runner for
+    # them: 5 s, PyTorch's patience.
+    cfg.test_dataloader.persistent_workers = False
     name = cfg.get('experiment_name') or 'test'
     cfg.experiment_name = f'{name}-{next(_NUMBERS)}'
     # A visualizer is shared by its name in a process: under the config's name
