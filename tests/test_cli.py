@@ -89,6 +89,12 @@ def test_what_nobody_thought_of_says_its_kind_and_how_to_see_more(
     ('compare mmpose::body_2d_keypoint/associative_embedding/coco/'
      'ae_hrnet-w32_8xb24-300e_coco-512x512.py none.pth',
      'one person in a box, and a BottomupPoseEstimator finds all people'),
+    ('calibrate mmpose::hand_3d_keypoint/internet/interhand3d/'
+     'internet_res50_4xb16-20e_interhand3d-256x256.py none.pth',
+     'DarkHand3DHeatmap: it reads hands in space'),
+    ('compare mmpose::body_2d_keypoint/topdown_regression/coco/'
+     'td-reg_res50_rle-8xb64-210e_coco-256x192.py none.pth',
+     'RegressionLabel has numbers for coordinates'),
     ('darkify none.py', 'there is no config none.py'),
     ('darkify mmpose::none/none.py', 'there is no config mmpose::none/none'),
     ('darkify mmpose_dark::none/none.py', 'no config mmpose_dark::none/none'),

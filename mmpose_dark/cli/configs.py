@@ -73,6 +73,22 @@ def check_one_person(cfg: Any) -> None:
             "apply_dark, and run it by MMPose's own tools")
 
 
+def check_comparable(cfg: Any) -> None:
+    """Refuse a network whose joints cannot be read in several ways.
+
+    Raises:
+        ValueError: It has a codec of another kind.
+        CannotRun: What its codec reads is not measured here.
+    """
+    from ..codecs import codec_class, codec_name
+    decoder = (cfg.model.get('head') or {}).get('decoder')
+    if not isinstance(decoder, dict):
+        return
+    codec = codec_class(codec_name(decoder.get('type')))
+    if codec.NO_COMPARISON:
+        raise CannotRun(f'{codec.__name__}: {codec.NO_COMPARISON}')
+
+
 def check_data(cfg: Any) -> None:
     """Make sure that a config has a test set, and that its labels are there.
 

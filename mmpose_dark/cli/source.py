@@ -6,6 +6,7 @@ from typing import Any, Tuple
 
 from .arguments import KeyValues
 from .configs import (
+    check_comparable,
     check_config,
     check_data,
     check_one_person,
@@ -69,6 +70,7 @@ def kept_heatmaps(args: argparse.Namespace) -> Tuple[Any, Any]:
             num_keypoints=len(kept.sigmas)))
     cfg = read_config(args.config, args.cfg_options)
     check_one_person(cfg)
+    check_comparable(cfg)
     check_config(cfg)
     check_data(cfg)
     # Detections have no labels beside them to measure errors by.

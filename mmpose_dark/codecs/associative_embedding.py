@@ -94,6 +94,8 @@ class DarkAssociativeEmbedding(DarkCodec, AssociativeEmbedding):
     OUTPUTS = 2
     NO_FILE = ('it groups peaks to people by their tags, step by step, and '
                'the graph of a file has no such steps')
+    NO_COMPARISON = ('it finds all people of an image at once, and what is '
+                     'measured here is one in a box')
     NO_SIMILARITY = ('OKS measures by the area of a person, and peaks that '
                      'were grouped come without a box')
     CORNERS = dict(use_udp=True, decode_center_shift=0.)

@@ -50,6 +50,9 @@ class DarkCodec:
     OUTPUTS: ClassVar[int] = 1
     #: why no file can end in its keypoints; empty: one can
     NO_FILE: ClassVar[str] = ''
+    #: why what it reads cannot be measured by ``mmpose-dark compare`` and
+    #: ``calibrate``; empty: it can
+    NO_COMPARISON: ClassVar[str] = ''
     #: why no OKS can be expected; empty: one can
     NO_SIMILARITY: ClassVar[str] = ''
     #: whether a stock head changes maps before it has them read

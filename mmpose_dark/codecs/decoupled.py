@@ -71,6 +71,8 @@ class DarkDecoupledHeatmap(MapCodec, DecoupledHeatmap):
     STOCK = {'DecoupledHeatmap': (
         'input_size', 'heatmap_size', 'root_type', 'heatmap_min_overlap',
         'encode_max_instances')}
+    NO_COMPARISON = ('it reads the people of a whole image, and what is '
+                     'measured here is one in a box')
     NO_FILE = ('it finds all people of an image, and a file ends in the '
                'joints of one in a box')
     NO_SIMILARITY = ('OKS measures by the area of a person, and those who are '

@@ -55,6 +55,8 @@ class DarkHand3DHeatmap(DarkCodec, Hand3DHeatmap):
         'depth_size', 'use_different_joint_weights', 'sigma', 'joint_indices',
         'max_bound')}
     OUTPUTS = 3
+    NO_COMPARISON = ('it reads hands in space, and what is measured here are '
+                     'joints in an image')
     NO_FILE = ('it reads a hand in space from volumes, the depth of a wrist '
                'and two labels, and a file ends in keypoints of an image')
 

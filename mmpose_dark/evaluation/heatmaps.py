@@ -211,7 +211,8 @@ def predict(runner: Any,
         KeptHeatmaps: What its head predicts.
 
     Raises:
-        TypeError: A head without a codec of Gaussian heatmaps or of SimCC.
+        TypeError: A head without a codec of Gaussian heatmaps or of SimCC,
+            or one that reads more than joints of a person in an image.
         ValueError: Persons without labels.
     """
     model = runner.model.eval()
@@ -220,6 +221,8 @@ def predict(runner: Any,
         codec = read_by(head.decoder, head.loss_module)
     except ValueError as error:
         raise TypeError(str(error)) from None
+    if codec.NO_COMPARISON:
+        raise TypeError(f'{type(codec).__name__}: {codec.NO_COMPARISON}')
     loader = runner.test_dataloader
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '
