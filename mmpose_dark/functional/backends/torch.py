@@ -164,7 +164,8 @@ def is_compiling() -> bool:
 def _brought(made: Any, device: torch.device) -> Any:
     """Arrays as tensors there, in the tuples and lists that they are in."""
     if isinstance(made, np.ndarray):
-        return torch.from_numpy(made).to(device)
+        # A blocking copy would wait for all that the device has to do.
+        return torch.from_numpy(made).to(device, non_blocking=True)
     if not isinstance(made, (list, tuple)):
         return made
     parts = [_brought(part, device) for part in made]
