@@ -4,7 +4,7 @@ from functools import partial
 import numpy as np
 import pytest
 from mmpose_dark import functional as F  # noqa: N812
-from conftest import KINDS, as_kind, to_numpy
+from conftest import KINDS, as_kind, needs_export, to_numpy
 from mmpose_dark.functional.backends import Backend, backend_of, table
 from mmpose_dark.functional.backends.numpy import NumpyBackend
 from mmpose_dark.functional.modulate import Kernel
@@ -263,3 +263,14 @@ def test_tables_are_of_their_dtype(xp, of):
             assert found.dtype == like.dtype and found.shape == (size, )
     if type(xp) is NumpyBackend:
         assert made == [3, 5, 3, 5]
+
+
+@needs_export
+def test_a_compiler_follows_to_the_backend():
+    """Quicker than ``tests/test_deploy.py``, which compiles all methods."""
+    torch = pytest.importorskip('torch')
+    argmax = partial(F.decode_heatmaps, sigma=2., method='argmax')
+    compiled = torch.compile(argmax, fullgraph=True, backend='eager')
+    maps = torch.from_numpy(MAPS)
+    for got, want in zip(compiled(maps), argmax(maps)):
+        torch.testing.assert_close(got, want)

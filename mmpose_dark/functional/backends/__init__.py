@@ -6,22 +6,32 @@ only when a tensor is handed in, so that all of it works where only numpy is
 installed.
 """
 from functools import lru_cache, wraps
-from importlib import import_module
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from .base import Array, Backend
 
 __all__ = ['Array', 'Backend', 'as_maps', 'backend_of', 'table']
 
-#: package that defines an array's type, and file here -> its backend
-BACKENDS = {'numpy': 'NumpyBackend', 'torch': 'TorchBackend'}
+
+# Imports in words: torch.compile follows them, and not import_module.
+def _numpy() -> Backend:
+    from .numpy import NumpyBackend
+    return NumpyBackend()
+
+
+def _torch() -> Backend:
+    from .torch import TorchBackend
+    return TorchBackend()
+
+
+#: package that defines an array's type -> what makes its backend
+BACKENDS: Dict[str, Callable[[], Backend]] = {
+    'numpy': _numpy, 'torch': _torch}
 
 
 @lru_cache(maxsize=None)
 def _backend(framework: str) -> Backend:
-    module = import_module(f'.{framework}', __name__)
-    backend: Backend = getattr(module, BACKENDS[framework])()
-    return backend
+    return BACKENDS[framework]()
 
 
 @lru_cache(maxsize=None)
