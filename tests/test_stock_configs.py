@@ -3,6 +3,7 @@
 How, is told by the tool that they share. The tests at the end run whole small
 models on an image.
 """
+import copy
 from pathlib import Path
 
 import mmpose
@@ -29,6 +30,23 @@ PAGE = page.PAGE.read_text()
 of_the_page = pytest.mark.skipif(
     f'with MMPose {mmpose.__version__}.' not in PAGE,
     reason='the page is of the configs of another MMPose')
+
+
+@pytest.fixture(autouse=True, scope='module')
+def bases():
+    """Hundreds of configs share a few: mmengine reads each once."""
+    read, found = Config._file2dict, {}
+
+    def remembered(filename, *args, **kwargs):
+        if '_base_' not in Path(filename).parts:
+            return read(filename, *args, **kwargs)
+        if filename not in found:
+            found[filename] = read(filename, *args, **kwargs)
+        return copy.deepcopy(found[filename])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Config, '_file2dict', staticmethod(remembered))
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,9 @@
 
 Backbones hold nearly all the weights and none of what darkify touches. They
 run on PyTorch's meta device, which computes shapes but no numbers, so that
-269 layers cost what 18 do; the head, its codec and the flip test are real and
-get random features of exactly the shapes that the backbone has for an image.
+269 layers cost what 18 do; the head, its codec and the flip test are real,
+with thin deconvolutions, and get random features of exactly the shapes that
+the backbone has for an image.
 """
 import importlib.util
 import json
@@ -40,6 +41,8 @@ CONFIGS = sorted(path.relative_to(ROOT) for path in ROOT.rglob('*.py')
 MISSING = {name for name in ('mmpretrain', 'mmcls')
            if importlib.util.find_spec(name) is None}
 
+#: heads of wide deconvolutions -> channels that do as well
+WIDE, THIN = ('DarkHeatmapHead', 'DarkSimCCHead'), 32
 #: head of poses in space -> the shape of one
 OF_SPACE = {'DarkInternetHead': (1, 42, 3)}
 
@@ -162,6 +165,11 @@ def predicts(cfg: Config, head: str) -> Tuple[str, str, bool]:
     model = cfg.model
     # Of random numbers RTMO makes people in thousands.
     model.setdefault('test_cfg', {}).setdefault('nms_pre', 100)
+    for entry, name in entries(model.head):
+        if (name in WIDE and 'deconv_num_groups' not in entry
+                and entry.get('deconv_out_channels', True)):
+            wide = entry.get('deconv_out_channels', (256, 256, 256))
+            entry['deconv_out_channels'] = [THIN] * len(wide)
     parts = [entry for entry, name in entries(model.head)
              if name == head and head]
     covariance = bool(parts)
@@ -254,6 +262,10 @@ def features_on_meta(text: str, in_channels: Any) -> Any:
         except RuntimeError:  # it computes with tensors while it is built
             part = MODELS.build(cfg)
         part.to('meta').eval()
+        for norm in part.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                # It keeps a shape.
+                norm.forward = torch.nn.Identity()  # type: ignore
         feats = part(feats)
     return feats
 
