@@ -1,5 +1,6 @@
 """The heads beside MMPose's own, on the same weights and data."""
 import copy
+import math
 import pickle
 
 import numpy as np
@@ -11,6 +12,7 @@ from mmpose_dark import (
     DarkViPNASHead,
     check_alignment,
 )
+from conftest import as_kind
 from mmengine.config import Config
 from mmengine.structures import InstanceData, PixelData
 from mmpose.evaluation.functional import pose_pck_accuracy
@@ -352,6 +354,17 @@ def test_accuracy_is_pose_pck_accuracy(rng, size, kind):
         if kind == 'torch':
             args = map(torch.from_numpy, args)
         assert float(pck_accuracy(*args)) == pytest.approx(want, abs=1e-6)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_accuracy_of_nothing_and_by_no_threshold(kind):
+    for shape in ((0, 3), (2, 0)):
+        maps = as_kind(np.zeros((*shape, 8, 6)), kind)
+        assert float(pck_accuracy(maps, maps, maps[..., 0, 0])) == 0
+    maps = as_kind(np.zeros((2, 3, 8, 6)), kind)
+    for thr in (-.05, math.nan, math.inf, None):
+        with pytest.raises(ValueError, match='thr must be a number from 0'):
+            pck_accuracy(maps, maps, maps[..., 0, 0], thr)
 
 
 def test_refuses_other_decoders():

@@ -1,4 +1,6 @@
 """Refining peaks that are given, many of which are of one map."""
+import tracemalloc
+
 import numpy as np
 import pytest
 from conftest import as_kind, to_numpy
@@ -57,6 +59,17 @@ def test_a_pixel_that_is_not_positive_is_no_peak(value):
         maps, np.array([[[11., 9.]]]), 2., return_covariance=True)
     np.testing.assert_array_equal(found, [[[11, 9]]])
     assert np.isfinite(covariance).all()
+
+
+def test_a_kernel_wider_than_the_map_costs_no_more_than_the_map(rng):
+    """A window of a thousand pixels is not cut out of a map of 9."""
+    maps = rng.random((1, 7, 9))
+    tracemalloc.start()
+    found, _ = refine_keypoints(
+        maps, np.array([[[4., 3.]]]), 200., return_covariance=True)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.isfinite(found).all() and most < 2e6  # 8 MB a window
 
 
 def test_nobody():

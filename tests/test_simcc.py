@@ -223,18 +223,20 @@ def test_accuracy_is_that_of_mmpose(rng):
         visible[:, 0] = 0
         truth = codec.encode(keypoints, visible)
         output = labels(codec.encode(off.astype(np.float32)))
-        weights = truth['keypoint_weights']
-        _, want, _ = simcc_pck_accuracy(
-            output, labels(truth), ratio, weights > 0)
+        weights, target = truth['keypoint_weights'], labels(truth)
+        # What lacks one axis is nowhere, as MMPose has it.
+        output[0][1, :5], target[1][1, :5] = -1, 0
+        _, want, _ = simcc_pck_accuracy(output, target, ratio, weights > 0)
         assert 0 < want < 1
         for kind in ('numpy', 'torch'):
-            output, target = ([as_kind(v, kind) for v in pair]
-                              for pair in (output, labels(truth)))
-            got = F.vector_accuracy(output, target, as_kind(weights, kind))
+            of_kind = ([as_kind(v, kind) for v in pair]
+                       for pair in (output, target))
+            got = F.vector_accuracy(*of_kind, as_kind(weights, kind))
             assert float(got) == pytest.approx(want)
-            output = [to_numpy(v) for v in output]
     with pytest.raises(ValueError, match='same|shape'):
         F.vector_accuracy(output, output[::-1], weights)
+    with pytest.raises(ValueError, match='thr must be a number from 0'):
+        F.vector_accuracy(output, output, weights, -.05)
 
 
 # ---- heads

@@ -3,6 +3,7 @@ import math
 from typing import Any, Sequence, Tuple
 
 from .backends import Array, Backend, as_maps, backend_of
+from .checks import check_number
 
 
 def pck_accuracy(heatmaps: Array,
@@ -30,7 +31,8 @@ def pck_accuracy(heatmaps: Array,
         they are closer than ``thr``. 0 where no joint counts.
 
     Raises:
-        ValueError: Shapes that do not belong together.
+        ValueError: Shapes that do not belong together, or another ``thr`` than
+            a number from 0.
     """
     xp, _ = as_maps(heatmaps)
     shape = tuple(heatmaps.shape)
@@ -66,7 +68,8 @@ def vector_accuracy(vectors: Tuple[Array, Array],
         np.ndarray | Tensor: As of :func:`pck_accuracy`.
 
     Raises:
-        ValueError: Shapes that do not belong together.
+        ValueError: Shapes that do not belong together, or another ``thr`` than
+            a number from 0.
     """
     shapes = [tuple(part.shape) for part in (*vectors, *targets)]
     batch = tuple(weights.shape)
@@ -93,6 +96,7 @@ def _share_of_hits(xp: Backend, places: Sequence[Any], size: Tuple[int, int],
         size (tuple[int, int]): (W, H)
         weights, thr: As of :func:`pck_accuracy`.
     """
+    check_number('thr', thr, 0)
     (x, y), (true_x, true_y) = places
     width, height = size
     # In whole numbers, so that a distance of exactly `thr` is no hit, however
@@ -117,7 +121,7 @@ def _bins(xp: Backend, *vectors: Any) -> Sequence[Any]:
 
 def _peaks(xp: Backend, maps: Any) -> Sequence[Any]:
     """(B, K) x and y of every maximum; -1 where it is not positive."""
-    flat = maps.reshape(*maps.shape[:2], -1)
+    flat = maps.reshape(*maps.shape[:2], maps.shape[2] * maps.shape[3])
     index = xp.argmax(flat)
     absent = xp.amax(flat) <= 0
     return (xp.where(absent, -1, index % maps.shape[3]),

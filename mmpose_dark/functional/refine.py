@@ -71,7 +71,8 @@ def refine_keypoints(heatmaps: Array,
         return (points, nothing)[:1 + return_covariance]
 
     with xp.guard(maps):
-        kernel, num = Kernel.of(sigma), points.shape[1]
+        kernel = Kernel.of(sigma).within(max(shape))
+        num = points.shape[1]
         given = xp.to_float(points, maps).reshape(-1, 2).T
         which = xp.to_index(xp.arange(0, given.shape[1], maps)) % num
         pixel, _ = nearest_pixel(xp, maps, xp.where(given == given, given, 0.))

@@ -404,6 +404,17 @@ def test_a_pixel_of_minus_infinity_counts_as_zero(rng, way, sigma, kind):
     assert cov[:, 0, 0].max() < 2
 
 
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+@pytest.mark.parametrize('axes', [2, 3])
+def test_a_hessian_of_determinant_0_is_no_step(axes, kind):
+    """The neighbours of a pixel weigh 1e-22: their squares are below float32.
+    """
+    maps = np.zeros((1, *[7] * axes), np.float32)
+    maps[(0, *[3] * axes)] = 1
+    found, _ = decode(as_kind(maps, kind), .1, axes)
+    np.testing.assert_array_equal(found, [[3] * axes])
+
+
 @pytest.mark.parametrize('way', WAYS, ids=str)
 @settings(max_examples=60, deadline=None)
 @given(
