@@ -328,7 +328,7 @@ def test_covariance_is_in_the_pixels_of_the_image(rng):
     assert got[0, 0] > got[1, 1] > 0 and got[0, 1] > 0
 
 
-@pytest.mark.parametrize('size', [(24, 32), (32, 32), (60, 80)])
+@pytest.mark.parametrize('size', [(24, 32), (32, 32), (60, 80), (20, 12)])
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 def test_accuracy_is_pose_pck_accuracy(rng, size, kind):
     """Near misses, exact ties, empty maps and joints that do not count."""
