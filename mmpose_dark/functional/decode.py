@@ -106,7 +106,8 @@ def decode_heatmaps(heatmaps: Array,
         - A pixel of -inf counts as 0. Where the Hessian is not negative
           definite or a neighbour is NaN, there is no Taylor step and the
           result is the standard shift of the integer peak. So results are
-          always finite, and at most 3 px off the map.
+          always finite, and at most 3 px off the map, or 2 sigma - 2 px after
+          a step from the raw peak (see below) where that is more.
         - Where the map is not one Gaussian: of two equal peaks 4 sigma or
           more apart one is found as if it were alone. Closer ones are read as
           one peak between them, which from 2 to 3.5 sigma apart is further
