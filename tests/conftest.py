@@ -12,12 +12,6 @@ import pytest
 from mmpose_dark import functional as F  # noqa: N812  before MMPose
 
 
-def pytest_collection_finish():
-    """What was imported by now stays: no collection need walk it again."""
-    gc.collect()
-    gc.freeze()
-
-
 def _version(name):
     try:
         return tuple(map(int, re.findall(r'\d+', version(name))[:2]))
@@ -90,6 +84,17 @@ def run_command(name, *args):
             return main([name, *map(str, args)])
         except SystemExit as end:
             return end.code
+
+
+@pytest.fixture(autouse=True, scope='module')
+def what_stays():
+    """What a module leaves behind stays: no collection need walk it again.
+
+    mmengine collects all garbage for every data set it builds, and exports
+    leave much that is none.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
