@@ -3,7 +3,7 @@ from typing import Any, Optional, Tuple
 
 import numpy as np
 
-from ..functional.checks import check_positive, check_sigma, is_number
+from ..functional.checks import check_positive
 
 
 def check_calibration(calibration: Any) -> Optional[Tuple[float, float]]:
@@ -19,17 +19,6 @@ def check_calibration(calibration: Any) -> Optional[Tuple[float, float]]:
             'freedom, as mmpose-dark calibrate prints them, got '
             f'{calibration!r}'
         ) from None
-
-
-def check_sigmas(sigma: Any) -> Tuple[float, float]:
-    """Return sigma over x and over y; one number stands for both."""
-    try:
-        x, y = (sigma, sigma) if is_number(sigma) else sigma
-        return check_sigma(x), check_sigma(y)
-    except (TypeError, ValueError):
-        raise ValueError(
-            'sigma must be a number from 0.001 to 10000 (bins) or two, for x '
-            f'and y, got {sigma!r}') from None
 
 
 def check_one_instance(keypoints: Any, keypoints_visible: Any = None

@@ -4,11 +4,16 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import numpy as np
 
 from .. import functional as F  # noqa: N812
-from ..functional.checks import check_choice, check_number, check_size
+from ..functional.checks import (
+    check_choice,
+    check_number,
+    check_sigmas,
+    check_size,
+)
 from ..functional.flip import mirror_offset
 from ._mmpose import SimCCLabel
 from .base import register
-from .checks import check_keypoints, check_sigmas
+from .checks import check_keypoints
 from .vectors import VectorCodec
 
 

@@ -20,7 +20,7 @@ from .decode import (
     scale_keypoints,
 )
 from .encode import encode_heatmaps, encode_vectors, keypoint_weights
-from .flip import flip_heatmaps, flip_vectors
+from .flip import flip_heatmaps, flip_simcc, flip_vectors
 from .focal import focal_covariances, focal_spread
 from .means import bins_covariance, likeliest_covariance, map_covariance
 from .modulate import modulate_heatmaps
@@ -32,7 +32,6 @@ from .simcc import (
     decode_visibility,
     encode_bins,
     encode_simcc,
-    flip_simcc,
 )
 from .track import smooth_track, track_acceleration
 from .track_filter import TrackFilter

@@ -2,7 +2,7 @@
 import math
 from typing import Any, Sequence, Tuple
 
-from .backends import Array, Backend, as_maps, backend_of
+from .backends import Array, Backend, backend_of_all
 from .checks import check_number
 
 
@@ -34,7 +34,11 @@ def pck_accuracy(heatmaps: Array,
         ValueError: Shapes that do not belong together, or another ``thr`` than
             a number from 0.
     """
-    xp, _ = as_maps(heatmaps)
+    xp = backend_of_all(heatmaps=heatmaps, targets=targets, weights=weights)
+    heatmaps, targets, weights = (
+        xp.as_float(array, name) for name, array in (
+            ('heatmaps', heatmaps), ('targets', targets),
+            ('weights', weights)))
     shape = tuple(heatmaps.shape)
     if (len(shape) != 4 or tuple(targets.shape) != shape
             or tuple(weights.shape) != shape[:2]):
@@ -80,7 +84,8 @@ def vector_accuracy(vectors: Tuple[Array, Array],
             'vectors and targets must be in shape (B, K, W) and (B, K, H) and '
             f'weights in shape (B, K), got {shapes[:2]}, {shapes[2:]} and '
             f'{batch}')
-    xp = backend_of(weights)
+    xp = backend_of_all(weights=weights, vectors=vectors[0],
+                        targets=targets[0])
     return _share_of_hits(
         xp, [_bins(xp, *pair) for pair in (vectors, targets)],
         (shapes[0][2], shapes[1][2]), weights, thr)

@@ -33,6 +33,17 @@ def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     return float(sigma)
 
 
+def check_sigmas(sigma: Any) -> Tuple[float, float]:
+    """Return sigma over x and over y; one number stands for both."""
+    try:
+        x, y = (sigma, sigma) if is_number(sigma) else sigma
+        return check_sigma(x), check_sigma(y)
+    except (TypeError, ValueError):
+        raise ValueError(
+            'sigma must be a number from 0.001 to 10000 (bins) or two, for x '
+            f'and y, got {sigma!r}') from None
+
+
 def check_positive(value: Any, name: str) -> float:
     """Return ``value`` as a float; it must be positive and finite."""
     if not is_number(value) or not 0 < float(value) < float('inf'):
@@ -53,6 +64,15 @@ def is_number(value: Any) -> bool:
     """Whether ``value`` is a real number, which a bool is not."""
     return isinstance(value, (numbers.Real, np.number)) and not isinstance(
         value, bool)
+
+
+def check_bins(num_bins: Any) -> int:
+    """Return ``num_bins``, a positive integer."""
+    if (not isinstance(num_bins, (numbers.Integral, np.integer))
+            or isinstance(num_bins, bool) or num_bins < 1):
+        raise ValueError('num_bins must be a positive integer, got '
+                         f'{num_bins!r}')
+    return int(num_bins)
 
 
 def check_size(size: Any, name: str) -> Tuple[int, int]:

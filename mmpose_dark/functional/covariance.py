@@ -108,8 +108,7 @@ def covariance(xp: Backend, maps: Any, points: Any, top: Any, fitted: Any,
     spread = spread * (2 - xp.clip(share, 0., 1.))
     mean = root if axes == 2 else root**(2 / axes)
     scale = xp.maximum(spread, PIXEL * mean) + noise
-    usable = (fitted & definite(diagonal, own, det) &
-              xp.isfinite(scale / root))
+    usable = fitted & definite(diagonal, own, det) & xp.isfinite(scale)
     known = xp.where(usable, inverse / scale, 0.)
     own, others, det = adjugate(
         known[:axes] + _on_map(xp, maps, *maps.shape[:0:-1]), known[axes:])

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Any, Optional, Tuple
 
 from .backends import Array, Backend, backend_of, table
-from .checks import check_choice, check_sigma, check_size
+from .checks import check_bins, check_choice, check_sigma, check_size
 
 
 def encode_heatmaps(keypoints: Array,
@@ -100,9 +100,10 @@ def encode_vectors(positions: Array, num_bins: int, sigma: float) -> Array:
         >>> encode_vectors(np.array([1.5]), 4, 1.).round(2)
         array([[0.32, 0.88, 0.88, 0.32]])
     """
-    xp = backend_of(positions)
+    xp, num_bins = backend_of(positions), check_bins(num_bins)
     x = xp.as_float(positions, 'positions')
-    points = xp.last_axis([x, 0. * x])
+    with xp.guard(x):  # of what is not finite
+        points = xp.last_axis([x, 0. * x])
     return encode_heatmaps(points, (num_bins, 1), sigma)[..., 0, :]
 
 

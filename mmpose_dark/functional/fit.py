@@ -110,9 +110,8 @@ def look(xp: Backend, maps: Any, pixel: Any, offset: Any,
     tables = fit_tables(xp, around, kernel.window, kernel.sigma,
                         *maps.shape[1:])
     inside = inside_map(xp, tables, at)
-    positive = xp.at_least(xp.where(xp.isfinite(around), around, 0.), 0.)
     return View(around, inside, sums(
-        xp, tables, positive, inside, offset / kernel.sigma))
+        xp, tables, xp.at_least(around, 0.), inside, offset / kernel.sigma))
 
 
 class FitTables(NamedTuple):

@@ -71,7 +71,8 @@ def flip_heatmaps(heatmaps: Array,
 
     Note:
         Where the shift reaches over the border, what comes in repeats the
-        border pixel, as in MMPose.
+        border pixel, as in MMPose. A pixel that is not finite takes its row
+        with it.
 
     Raises:
         ValueError: A shape or shift that makes no sense, or indices
@@ -120,6 +121,28 @@ def flip_vectors(vectors: Array,
     as_maps(vectors, 1, 'vectors')
     return flip_heatmaps(
         vectors[..., None, :], flip_indices, shift=shift)[..., 0, :]
+
+
+def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
+               shift: float = 0.) -> Tuple[Array, Array]:
+    """Bring the vectors of a flipped input back.
+
+    Args:
+        simcc_x, simcc_y (np.ndarray | Tensor): in shape (..., K, W) and
+            (..., K, H).
+        flip_indices (Sequence[int]): The symmetric keypoint of each of the K.
+        shift (float): What to move those over x by, see
+            :func:`flip_vectors`; bins. Defaults to 0, as MMPose does.
+
+    Returns:
+        tuple: Those over x and y, in the same shapes.
+
+    Raises:
+        ValueError, TypeError: As of :func:`flip_heatmaps`.
+    """
+    back = flip_vectors(simcc_x, flip_indices, shift=shift)
+    y: Any = as_maps(simcc_y, 1, 'simcc_y')[1]
+    return back, y[..., _checked(flip_indices, (*y.shape, 1)), :]
 
 
 @table

@@ -1,7 +1,7 @@
 """Decoding at given peaks, many of which may be of one heatmap."""
 from typing import Any, Tuple
 
-from .backends import Array, as_maps, backend_of
+from .backends import Array, as_maps, backend_of_all
 from .checks import check_choice, check_positive, check_sigma
 from .covariance import covariance
 from .modulate import Kernel
@@ -43,7 +43,7 @@ def refine_keypoints(heatmaps: Array,
 
     Raises:
         ValueError: A shape or sigma that makes no sense.
-        TypeError: Arrays that are not of real numbers.
+        TypeError: Arrays that are not of real numbers, or not of a kind.
 
     Example:
         >>> import numpy as np
@@ -55,8 +55,9 @@ def refine_keypoints(heatmaps: Array,
         <BLANKLINE>
                [[30.8,  9.1]]])
     """
+    backend_of_all(heatmaps=heatmaps, keypoints=keypoints)
     xp, maps = as_maps(heatmaps)
-    points: Any = backend_of(keypoints).as_float(keypoints, 'keypoints')
+    points: Any = xp.to_float(xp.as_float(keypoints, 'keypoints'), maps)
     sigma = check_sigma(sigma)
     check_choice('return_covariance', return_covariance, (True, False))
     target_peak = check_positive(target_peak, 'target_peak')
@@ -73,7 +74,7 @@ def refine_keypoints(heatmaps: Array,
     with xp.guard(maps):
         kernel = Kernel.of(sigma).within(max(shape))
         num = points.shape[1]
-        given = xp.to_float(points, maps).reshape(-1, 2).T
+        given = points.reshape(-1, 2).T
         which = xp.to_index(xp.arange(0, given.shape[1], maps)) % num
         pixel, _ = nearest_pixel(xp, maps, xp.where(given == given, given, 0.))
         at = xp.to_index(pixel)

@@ -1,11 +1,19 @@
 """SimCC: a keypoint from its two vectors, which may be logits."""
+from functools import lru_cache
 from typing import Any, List, Optional, Sequence, Tuple
 
-from .backends import Array, Backend, as_maps, backend_of
-from .checks import check_choice, check_has_covariance, check_positive
+from .backends import Array, Backend, as_maps, backend_of, backend_of_all
+from .checks import (
+    check_bins,
+    check_choice,
+    check_has_covariance,
+    check_number,
+    check_positive,
+    check_sigmas,
+    check_size,
+)
 from .decode import decode_vectors
 from .encode import encode_vectors
-from .flip import flip_vectors
 from .vector_covariance import LABEL_BETA, vector_variance
 
 
@@ -15,7 +23,8 @@ def encode_bins(positions: Array, num_bins: int,
 
     Args:
         positions (np.ndarray | Tensor): in shape (..., K); units: bins. The
-            mean of a vector is the position, clipped to the bins.
+            mean of a vector is the position, clipped to the bins; one that
+            is not finite has an empty vector.
         num_bins (int): Length W of a vector.
         spread (float): What all bins share beside that (label smoothing).
             Defaults to 0.
@@ -25,6 +34,7 @@ def encode_bins(positions: Array, num_bins: int,
         the kind of ``positions``.
 
     Raises:
+        ValueError: A number of bins or a spread that makes no sense.
         TypeError: ``positions`` are not real numbers.
 
     Example:
@@ -32,11 +42,14 @@ def encode_bins(positions: Array, num_bins: int,
         >>> encode_bins(np.array([1.25]), 4)
         array([[0.  , 0.75, 0.25, 0.  ]])
     """
-    xp = backend_of(positions)
-    x = xp.clip(xp.as_float(positions, 'positions'), 0, num_bins - 1)
-    apart = abs(xp.arange(0, num_bins, x) - x[..., None])
+    xp, num_bins = backend_of(positions), check_bins(num_bins)
+    check_number('spread', spread, 0., 1.)
+    x = xp.as_float(positions, 'positions')
+    apart = abs(xp.arange(0, num_bins, x)
+                - xp.clip(x, 0, num_bins - 1)[..., None])
     floor = spread / max(num_bins - 1, 1)
-    return floor + (1 - spread - floor) * xp.at_least(1 - apart, 0.)
+    vectors = floor + (1 - spread - floor) * xp.at_least(1 - apart, 0.)
+    return xp.where(xp.isfinite(x)[..., None], vectors, 0.)
 
 
 def encode_simcc(points: Array, num_bins: Sequence[int],
@@ -59,8 +72,14 @@ def encode_simcc(points: Array, num_bins: Sequence[int],
     Raises:
         ValueError, TypeError: As of :func:`encode_vectors`.
     """
+    num_bins = check_size(num_bins, 'num_bins')
+    points = backend_of(points).as_float(points, 'points')
+    if points.ndim < 1 or points.shape[-1] != 2:
+        raise ValueError('points must be in shape (..., 2), got '
+                         f'{tuple(points.shape)}')
     low, high = [-.5, -.5], [size - .5 for size in num_bins]
     if sigma is not None:
+        sigma = check_sigmas(sigma)
         low = [-1 - 3 * s for s in sigma]
         high = [size + 3 * s for size, s in zip(num_bins, sigma)]
     inside: Any = True
@@ -105,9 +124,12 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
         - covariances (np.ndarray | Tensor): only with ``return_covariance``:
           in shape (..., 2, 2), diagonal; squared bins
 
+        All of the kind and dtype of ``simcc_x``.
+
     Raises:
-        ValueError, TypeError: As of :func:`decode_vectors`; covariances of
-            another decoding than DARK with modulation.
+        ValueError, TypeError: As of :func:`decode_vectors`; vectors that do
+            not belong together, covariances of another decoding than DARK
+            with modulation.
 
     Example:
         >>> from mmpose_dark.functional import encode_vectors
@@ -117,15 +139,18 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
         >>> decode_simcc(x, y, (4.9, 5.66))[0].round(3)
         array([[30.3, 70.6]])
     """
-    xp = backend_of(simcc_x)
-    if return_covariance is not False:
-        check_choice('return_covariance', return_covariance, (True, False))
-        check_has_covariance(switches.get('method', 'dark'),
-                             switches.get('modulation', True), 'method')
-        beta = check_positive(beta, 'beta')
+    xp = backend_of_all(simcc_x=simcc_x, simcc_y=simcc_y)
+    widths, beta = _settings(
+        sigma, log, return_covariance, beta, switches.get('method', 'dark'),
+        switches.get('modulation', True))
+    _, x_vectors = as_maps(simcc_x, 1, 'simcc_x')
+    y_vectors = xp.to_float(as_maps(simcc_y, 1, 'simcc_y')[1], x_vectors)
+    if tuple(x_vectors.shape[:-1]) != tuple(y_vectors.shape[:-1]):
+        raise ValueError(
+            'simcc_x and simcc_y must be in shape (..., W) and (..., H), got '
+            f'{tuple(x_vectors.shape)} and {tuple(y_vectors.shape)}')
     read, tops, positions = [], [], []
-    for vectors, width in zip((simcc_x, simcc_y), sigma):
-        _, vectors = as_maps(vectors, 1, 'vectors')
+    for vectors, width in zip((x_vectors, y_vectors), widths):
         tops.append(xp.amax(vectors))
         read.append(probabilities(vectors) if log else vectors)
         positions.append(decode_vectors(read[-1], width, **switches)[0])
@@ -138,10 +163,30 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
     x, y = (vector_variance(
         vectors if log else softmax(xp, vectors, beta), keypoints[..., axis],
         present, width, log)
-        for axis, (vectors, width) in enumerate(zip(read, sigma)))
+        for axis, (vectors, width) in enumerate(zip(read, widths)))
     rows = xp.last_axis([x, 0. * x]), xp.last_axis([0. * y, y])
     # Each row of a diagonal matrix is a column of it.
     return keypoints, scores, xp.last_axis(rows)
+
+
+def _settings(sigma: Any, *others: Any) -> Tuple[Tuple[float, float], float]:
+    """Sigma over x and over y, and beta, checked."""
+    arguments = (tuple(sigma) if hasattr(sigma, '__len__') else sigma, *others)
+    try:
+        return _checked(*arguments)
+    except TypeError:  # one that cannot be looked up; it will be complained of
+        return _checked.__wrapped__(*arguments)
+
+
+@lru_cache(maxsize=64, typed=True)
+def _checked(sigma: Any, log: Any, return_covariance: Any, beta: Any,
+             method: Any, modulation: Any
+             ) -> Tuple[Tuple[float, float], float]:
+    check_choice('log', log, (True, False))
+    check_choice('return_covariance', return_covariance, (True, False))
+    if return_covariance:
+        check_has_covariance(method, modulation, 'method')
+    return check_sigmas(sigma), check_positive(beta, 'beta')
 
 
 def decode_visibility(simcc_x: Array, simcc_y: Array,
@@ -157,31 +202,10 @@ def decode_visibility(simcc_x: Array, simcc_y: Array,
         or over y, the lower one, in shape (...); 0 where a maximum is not
         finite.
     """
-    xp = backend_of(simcc_x)
+    xp = backend_of_all(simcc_x=simcc_x, simcc_y=simcc_y)
     x, y = (_softmax_peak(vectors, float(factor))
             for vectors, factor in zip((simcc_x, simcc_y), beta))
     return -xp.maximum(-x, -y)
-
-
-def flip_simcc(simcc_x: Array, simcc_y: Array, flip_indices: Sequence[int], *,
-               shift: float = 0.) -> Tuple[Array, Array]:
-    """Bring the vectors of a flipped input back.
-
-    Args:
-        simcc_x, simcc_y (np.ndarray | Tensor): in shape (..., K, W) and
-            (..., K, H).
-        flip_indices (Sequence[int]): The symmetric keypoint of each of the K.
-        shift (float): What to move those over x by, see
-            :func:`flip_vectors`; bins. Defaults to 0, as MMPose does.
-
-    Returns:
-        tuple: Those over x and y, in the same shapes.
-
-    Raises:
-        ValueError, TypeError: As of :func:`flip_heatmaps`.
-    """
-    return (flip_vectors(simcc_x, flip_indices, shift=shift),
-            simcc_y[..., list(flip_indices), :])
 
 
 def _softmax_peak(vectors: Array, beta: float) -> Array:

@@ -10,7 +10,8 @@ from typing import Any, Callable, Dict, Tuple
 
 from .base import Array, Backend
 
-__all__ = ['Array', 'Backend', 'as_maps', 'backend_of', 'table']
+__all__ = ['Array', 'Backend', 'as_maps', 'backend_of', 'backend_of_all',
+           'table']
 
 
 # Imports in words: torch.compile follows them, and not import_module.
@@ -60,6 +61,23 @@ def backend_of(array: Any) -> Backend:
     """
     kind: Any = type(array)
     return _backend_of(kind)
+
+
+def backend_of_all(**arrays: Any) -> Backend:
+    """The operations for arrays that are of one framework, by their names.
+
+    Raises:
+        TypeError: They are of two.
+    """
+    first, *others = arrays
+    xp = backend_of(arrays[first])
+    for name in others:
+        if backend_of(arrays[name]) is not xp:
+            raise TypeError(
+                f'{name} must be of the framework of {first}, a '
+                f'{type(arrays[first]).__name__}, got a '
+                f'{type(arrays[name]).__name__}')
+    return xp
 
 
 def as_maps(heatmaps: Any, num_axes: int = 2,

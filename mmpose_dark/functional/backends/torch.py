@@ -1,5 +1,6 @@
 """torch: shapes never depend on the data, and nothing waits for a device."""
 from contextlib import nullcontext
+from functools import reduce
 from typing import (
     Any,
     Callable,
@@ -99,11 +100,13 @@ class TorchBackend(Backend):
         axes = at.shape[0]
         around = torch.arange(-reach, reach + 1, device=maps.device)
         index: Any = 0
-        inside: Any = True
-        for axis, size in enumerate(maps.shape[1:]):
-            place = _along(at[-1 - axis][:, None] + around, axis, axes)
-            inside = inside & (place >= 0) & (place < size)
+        places = [_along(at[-1 - axis][:, None] + around, axis, axes)
+                  for axis in range(axes)]
+        for size, place in zip(maps.shape[1:], places):
             index = index * size + place.clamp(0, size - 1)
+        inside = reduce(torch.logical_and, [
+            (place >= 0) & (place < size)
+            for size, place in zip(maps.shape[1:], places)])
         flat = maps.reshape(maps.shape[0], -1)
         if which is not None:
             flat = flat[which]
