@@ -14,7 +14,7 @@ exponentiated.
 from functools import lru_cache
 from typing import Any, Optional, Tuple
 
-from .backends import Array, Backend, backend_of, table
+from .backends import Array, Backend, backend_of, backend_of_all, table
 from .checks import check_bins, check_choice, check_sigma, check_size
 
 
@@ -143,6 +143,7 @@ def _visible(points: Array, keypoints_visible: Array) -> Array:
         raise ValueError(
             f'keypoints_visible must be in shape {shape[:-1]} as keypoints '
             f'are, got {found or type(keypoints_visible).__name__}')
+    backend_of_all(keypoints=points, keypoints_visible=keypoints_visible)
     return keypoints_visible
 
 

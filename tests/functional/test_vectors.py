@@ -87,7 +87,10 @@ def test_what_makes_no_sense_is_refused(call, words):
     lambda a, b: F.refine_keypoints(a, b[:, :, :2], 2.),
     lambda a, b: F.pck_accuracy(a[None], b[None], b[..., 0]),
     lambda a, b: F.vector_accuracy((a, a), (b, b), a[..., 0]),
-    lambda a, b: F.vector_accuracy((a, a), (a, a), b[..., 0])])
+    lambda a, b: F.vector_accuracy((a, a), (a, a), b[..., 0]),
+    lambda a, b: F.encode_heatmaps(a[..., :2], (9, 9), 2.,
+                                   keypoints_visible=b[..., 0]),
+    lambda a, b: F.keypoint_weights(a[..., :2], b[..., 0], (9, 9), 2.)])
 def test_arrays_of_two_frameworks_are_refused(call):
     torch = pytest.importorskip('torch')
     maps = np.zeros((5, 5, 9))
