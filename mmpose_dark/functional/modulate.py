@@ -153,14 +153,15 @@ def modulate_heatmaps(heatmaps: Array,
             flat = array.reshape(*array.shape[:-2], height * width)
             return xp.amax(flat)[..., None, None]
 
-        peak, top = extreme(maps), extreme(blurred)
+        # Halves: no number is as large as the span of the largest ones.
+        half = .5 * blurred
+        peak, top, low = extreme(maps), extreme(half), -extreme(-half)
         usable = (peak > 0) & (top > 0)
-        low = -extreme(-blurred)
         span = top - low
         # Rounding leaves a flat map with a span of a few units in the last
         # place: that is still flat.
         flat = span <= 1e-6 * abs(top)
-        scaled = (blurred - low) * (peak / xp.where(flat, 1., span))
+        scaled = (half - low) * (peak / xp.where(flat, 1., span))
         modulated: Array = xp.where(
             usable, xp.where(flat, peak, scaled), blurred)
         return modulated

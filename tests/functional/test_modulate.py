@@ -84,3 +84,12 @@ def test_says_what_is_wrong(change, words):
     args.update(change)
     with pytest.raises(ValueError, match=words):
         modulate_heatmaps(**args)
+
+
+@pytest.mark.parametrize('kind', ['numpy', 'torch'])
+def test_the_largest_numbers_are_modulated(kind):
+    maps = np.zeros((1, 9, 20), np.float32)
+    maps[0, 4, 4], maps[0, 4, 14] = 3e38, -3e38
+    found = to_numpy(modulate_heatmaps(as_kind(maps, kind), .5))
+    assert np.isfinite(found).all()
+    assert found.max() == found[0, 4, 4] == pytest.approx(3e38)
