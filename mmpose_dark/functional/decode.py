@@ -123,9 +123,9 @@ def decode_heatmaps(heatmaps: Array,
           heatmaps are the mean of its targets; the axes come from the
           Hessian, the size from the peak value. Not below a pixel's 1/12
           px^2 (the root of its determinant), nor below what pixel noise
-          alone makes, until the map bounds it. Where there is no keypoint, no fit or no more than 4
-          pixels: the variance of a uniform position on the map. Derived in
-          :mod:`.covariance`.
+          alone makes, until the map bounds it. Where there is no keypoint,
+          no fit or no more than 4 pixels: the variance of a uniform position
+          on the map. Derived in :mod:`.covariance`.
         - Along an axis of one pixel there is nothing to be found: the
           position there is 0, of variance 1/12, and a map of one row is read
           as :func:`decode_vectors` reads that row.
