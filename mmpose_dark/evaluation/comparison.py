@@ -155,9 +155,14 @@ def coco_metric(ann_file: Union[str, Path], meta: Dict[str, Any]) -> Any:
 
     Args:
         ann_file (str | Path): Annotations in the COCO format
-        meta (dict): ``CLASSES``, ``sigmas`` and ``num_keypoints``
+        meta (dict): ``CLASSES``, ``sigmas`` and ``num_keypoints``; names of
+            the keypoints are those of the annotations, if these have them
     """
     with contextlib.redirect_stdout(io.StringIO()):
         metric = CocoMetric(ann_file=str(ann_file))
+    names = [name for category in metric.coco.cats.values()
+             for name in category.get('keypoints', ())]
+    if len(names) == meta['num_keypoints']:
+        meta = dict(meta, keypoint_id2name=dict(enumerate(names)))
     metric.dataset_meta = meta
     return metric
