@@ -1,4 +1,5 @@
-# Tests run a file at a time on each core, most of them a thread each.
+# Tests run a file at a time on each core, most of them a thread each, in the
+# order of tests/conftest.py.
 # Each target first brings .venv up to date, which is done in no time if it is.
 python := .venv/bin/python
 
@@ -20,7 +21,7 @@ demo: setup
 
 test: setup
 	OMP_NUM_THREADS=1 $(python) -m pytest -n auto --maxprocesses 4 \
-		--dist loadfile $(ARGS)
+		--dist loadfile --no-loadscope-reorder $(ARGS)
 
 matrix: setup
 	$(python) -m nox $(ARGS)

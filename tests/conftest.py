@@ -50,6 +50,18 @@ every_size = pytest.mark.parametrize('sigma, size', [
     (2, (24, 28, 20)), (1.5, (9, 33, 16))], ids=str)
 
 
+#: the files that take longest
+LONG = ('test_darkify_onnx', 'test_deploy', 'test_distributed',
+        'test_simcc_deploy', 'test_reproduce', 'test_stock_configs',
+        'test_wheel')
+
+
+def pytest_collection_modifyitems(config, items):
+    """Several workers start with them: none waits for the last at the end."""
+    if hasattr(config, 'workerinput'):
+        items.sort(key=lambda item: item.path.stem not in LONG)
+
+
 TOOLS = Path(__file__).resolve().parents[1] / 'tools'
 
 
