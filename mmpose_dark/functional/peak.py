@@ -35,7 +35,7 @@ MODE_MARGIN = 1.1
 
 #: Numbers of maps that are worked on at a time: those that are only looked
 #: at, and those that are modulated as a whole.
-LOOKED_AT, MODULATED = 2**21, 2**19
+LOOKED_AT, MODULATED = 2**21, 2**18
 
 
 def highest(xp: Backend, maps: Any) -> Tuple[Any, Any]:

@@ -65,9 +65,11 @@ def decoding(args):
         contenders = {}
         for name in CODECS:
             codec = codec_of(name)
+            # Of its own: use_dark blurs vectors where they are.
+            pair = x.clone(), y.clone()
             contenders[name] = (
-                partial(codec.batch_decode, x, y) if 'Dark' in name else
-                partial(one_by_one, codec, x, y))
+                partial(codec.batch_decode, *pair) if 'Dark' in name else
+                partial(one_by_one, codec, *pair))
         ms = take_turns(contenders, args.rounds, args.turn)
         yield dict(shape=[num, keypoints], ms=ms)
 
