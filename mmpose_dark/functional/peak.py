@@ -34,7 +34,8 @@ from .modulate import Kernel, filtered
 MODE_MARGIN = 1.1
 
 #: Numbers of maps that are worked on at a time: those that are only looked
-#: at, and those that are modulated as a whole.
+#: at, and those that are modulated as a whole. Of twice as many each array is
+#: so large that the allocator hands it back and gets it empty the next time.
 LOOKED_AT, MODULATED = 2**21, 2**18
 
 

@@ -1,6 +1,6 @@
 """SimCC: a keypoint from its two vectors, which may be logits."""
 from functools import lru_cache
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Sequence, Tuple, Union
 
 from .backends import Array, Backend, as_maps, backend_of, backend_of_all
 from .checks import (
@@ -53,14 +53,15 @@ def encode_bins(positions: Array, num_bins: int,
 
 
 def encode_simcc(points: Array, num_bins: Sequence[int],
-                 sigma: Optional[Sequence[float]] = None, *,
+                 sigma: Union[float, Sequence[float], None] = None, *,
                  spread: float = 0.) -> Tuple[Array, Array, Array]:
     """Draw keypoints as vectors over x and y.
 
     Args:
         points (np.ndarray | Tensor): (x, y) in shape (..., 2); bins.
         num_bins (Sequence[int]): Lengths (W, H) of the vectors.
-        sigma (Sequence[float], optional): Of Gaussians over x and y; bins.
+        sigma (float | Sequence[float], optional): Of Gaussians over x and
+            over y; bins.
             Defaults to ``None``: shared by two bins, :func:`encode_bins`.
         spread (float): As of :func:`encode_bins`. Defaults to 0.
 
@@ -93,7 +94,8 @@ def encode_simcc(points: Array, num_bins: Sequence[int],
     return vectors[0], vectors[1], inside
 
 
-def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
+def decode_simcc(simcc_x: Array, simcc_y: Array,
+                 sigma: Union[float, Sequence[float]], *,
                  log: bool = False, return_covariance: bool = False,
                  beta: float = LABEL_BETA,
                  **switches: Any) -> Tuple[Array, ...]:
@@ -102,7 +104,8 @@ def decode_simcc(simcc_x: Array, simcc_y: Array, sigma: Sequence[float], *,
     Args:
         simcc_x (np.ndarray | Tensor): Vectors over x in shape (..., W).
         simcc_y (np.ndarray | Tensor): Vectors over y in shape (..., H).
-        sigma (Sequence[float]): The training sigma over x and y; bins.
+        sigma (float | Sequence[float]): The training sigma, or one over x
+            and one over y; bins.
         log (bool): Whether vectors are the logarithm of what is to be read,
             up to a constant, see :func:`probabilities`. Defaults to
             ``False``.

@@ -56,7 +56,7 @@ class NumpyBackend(Backend):
         return np.array(values, dtype=like.dtype)
 
     def to_float(self, array: np.ndarray, like: np.ndarray) -> np.ndarray:
-        return array.astype(like.dtype)
+        return array.astype(like.dtype, copy=False)
 
     def to_index(self, array: np.ndarray) -> np.ndarray:
         return array.astype(np.int64)
