@@ -1,4 +1,6 @@
 """HigherHRNet's maps of several people, by MMPose's own codec and head."""
+from types import SimpleNamespace
+
 import mmpose_dark  # noqa: F401  before any part of MMPose
 import numpy as np
 import pytest
@@ -491,6 +493,14 @@ def test_a_head_of_somebody_else_is_not_given_our_codec():
     with pytest.raises(ValueError, match='no DARK version of OtherHead'):
         apply_dark(model)
     assert type(other.decoder).__name__ == 'AssociativeEmbedding'
+
+
+def test_it_is_not_measured_as_one_person_in_a_box_is():
+    from mmpose_dark.evaluation import predict
+    runner = SimpleNamespace(model=torch.nn.Module())
+    runner.model.head = head()
+    with pytest.raises(TypeError, match='all people of an image at once'):
+        predict(runner)
 
 
 def test_codec_says_how_it_is_built():

@@ -63,6 +63,17 @@ def rows(data, perfect):
     return {(row['merge'], row['decoder']): row for row in rows}
 
 
+@pytest.mark.parametrize('num, names', [
+    (17, {0: 'nose'}), (16, None)])
+def test_a_metric_has_the_names_of_its_annotations(data, num, names):
+    """Unless they are of other keypoints."""
+    meta = evaluation.coco_metric(data / 'val/person_keypoints.json', dict(
+        CLASSES=['person'], sigmas=np.ones(num),
+        num_keypoints=num)).dataset_meta
+    found = meta.get('keypoint_id2name')
+    assert found is names or found.items() >= names.items()
+
+
 def test_perfect_heatmaps_score_perfectly(rows):
     row = rows['exact', 'DARK']
     assert row['metrics']['AP'] == pytest.approx(1)

@@ -111,6 +111,13 @@ def test_labels_that_sum_to_one_ask_for_no_beta():
                 output_covariance=True)
 
 
+def test_what_follows_from_a_loss():
+    for normalize, told in ((False, dict(beta=3.)), (True, {})):
+        codec = DarkSimCC((96, 128), normalize=normalize)
+        assert codec.of_loss('KLDiscretLoss', 3) == told
+        assert codec.of_loss('KeypointMSELoss', 3) == {}
+
+
 def test_standard_labels_have_none():
     codec = DarkSimCC((96, 128), 'standard')
     with pytest.raises(ValueError, match="with smoothing_type='gaussian'"):

@@ -239,6 +239,12 @@ class DarkCodec:
         """
         check_has_covariance(self.decoding, self.modulation, 'decoding')
 
+    @classmethod
+    def check_comparison(cls) -> None:
+        """Raise ``ValueError`` where what it reads is not measured."""
+        if cls.NO_COMPARISON:
+            raise ValueError(f'{cls.__name__}: {cls.NO_COMPARISON}')
+
     def check_similarity(self, loss: Any = None) -> None:
         """Raise ``ValueError`` where no OKS can be expected of a joint.
 

@@ -219,10 +219,9 @@ def predict(runner: Any,
     head = model.head
     try:
         codec = read_by(head.decoder, head.loss_module)
+        codec.check_comparison()
     except ValueError as error:
         raise TypeError(str(error)) from None
-    if codec.NO_COMPARISON:
-        raise TypeError(f'{type(codec).__name__}: {codec.NO_COMPARISON}')
     loader = runner.test_dataloader
     if 'keypoints' not in loader.dataset[0]['data_samples'].gt_instances:
         raise ValueError('the test set must have labelled keypoints, got a '

@@ -27,7 +27,7 @@ def check_has_covariance(method: str, modulation: bool, name: str) -> None:
 
 def check_sigma(sigma: Any, name: str = 'sigma') -> float:
     """Return ``sigma`` as a float; it must be a length, in heatmap px."""
-    if not is_number(sigma) or not 1e-3 <= float(sigma) <= 1e4:
+    if not _is_number(sigma) or not 1e-3 <= float(sigma) <= 1e4:
         raise ValueError(f'{name} must be a number from 0.001 to 10000 '
                          f'(heatmap px), got {sigma!r}')
     return float(sigma)
@@ -36,7 +36,7 @@ def check_sigma(sigma: Any, name: str = 'sigma') -> float:
 def check_sigmas(sigma: Any) -> Tuple[float, float]:
     """Return sigma over x and over y; one number stands for both."""
     try:
-        x, y = (sigma, sigma) if is_number(sigma) else sigma
+        x, y = (sigma, sigma) if _is_number(sigma) else sigma
         return check_sigma(x), check_sigma(y)
     except (TypeError, ValueError):
         raise ValueError(
@@ -46,7 +46,7 @@ def check_sigmas(sigma: Any) -> Tuple[float, float]:
 
 def check_positive(value: Any, name: str) -> float:
     """Return ``value`` as a float; it must be positive and finite."""
-    if not is_number(value) or not 0 < float(value) < float('inf'):
+    if not _is_number(value) or not 0 < float(value) < float('inf'):
         raise ValueError(
             f'{name} must be a positive number, got {value!r}')
     return float(value)
@@ -55,12 +55,12 @@ def check_positive(value: Any, name: str) -> float:
 def check_number(name: str, value: Any, low: float = 1e-6,
                  high: float = 1e6) -> None:
     """Raise ``ValueError`` unless ``value`` is a number in that range."""
-    if not is_number(value) or not low <= value <= high:
+    if not _is_number(value) or not low <= value <= high:
         raise ValueError(f'{name} must be a number from {low:g} to {high:g}, '
                          f'got {value!r}')
 
 
-def is_number(value: Any) -> bool:
+def _is_number(value: Any) -> bool:
     """Whether ``value`` is a real number, which a bool is not."""
     return isinstance(value, (numbers.Real, np.number)) and not isinstance(
         value, bool)

@@ -61,7 +61,7 @@ def test_no_pixel_far_off_exceeds_the_bound(rng, size, sigma, kind):
 
 @pytest.mark.parametrize('kind', ['numpy', 'torch'])
 @pytest.mark.parametrize('axes', [1, 2, 3])
-def test_numbers_too_large_to_modulate_are_read_at_the_highest(axes, kind):
+def test_numbers_too_large_to_modulate_are_read_at_the_raw_peak(axes, kind):
     size, centre = (30, 33, 28)[:axes], (12.2, 17.7, 9.)[:axes]
     heatmap = oracle.gaussian(centre, size, 2.)
     huge = (3e38 * heatmap).astype(np.float32)[None]
